@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -192,6 +192,9 @@ def recommend(
 recommend.renamed_options = {"--variety": "--diversity"}  # type: ignore[attr-defined]
 
 
+_NO_PARSING_MODEL: Final = "this bundle has no language model that was trained to parse sentences"
+
+
 def run(
     bundle: Bundle,
     state: Annotated[
@@ -204,7 +207,8 @@ def run(
     ] = None,
     language_model: Annotated[bool, typer.Option(help="Let the language model of the bundle word the reasons.")] = True,
     language: Annotated[
-        str, typer.Option(help="Language of your sentences: en, de, fr, es or zh.", metavar="L")
+        Literal["en", "de", "fr", "es", "zh"],
+        typer.Option(help="Language of your sentences, of the answers to them and of the reasons."),
     ] = "en",
     parser: Annotated[
         Literal["rules", "model", "both"],
@@ -220,7 +224,6 @@ def run(
     Example: pocketrec run build/demo/bundles/laptop-x86_64
     """
     from edge_runtime.bundle import open_folder
-    from edge_runtime.conversation.words import checked_language
     from edge_runtime.device_folder import current_bundle
     from edge_runtime.recommender import Recommender
     from edge_runtime.state.place import default_state
@@ -232,7 +235,11 @@ def run(
     name = open_folder(current_bundle(bundle)).manifest.name
     place = state or default_state(name, os.environ)
     with Recommender.open(bundle, place, language_model=language_model, parser=parser) as recommender:
-        Session(recommender, Prompt.of(sys.stdin), Screen(Console()), place, language=checked_language(language)).run()
+        screen = Screen(Console())
+        if parser != "rules" and not recommender.parses_with_model:
+            missing = "the language model is switched off" if not language_model else _NO_PARSING_MODEL
+            screen.print(f"`--parser {parser}` has no effect: {missing}. Rules parse your sentences.", "yellow")
+        Session(recommender, Prompt.of(sys.stdin), screen, place, language=language).run()
 
 
 def _known_ids(recommender: "Recommender", what: str, words: list[str]) -> tuple[list[str], list[str]]:

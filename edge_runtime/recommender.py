@@ -346,8 +346,7 @@ class Recommender(Lists):
         check_string("text", text, "a line that was typed")
         spoken = checked_language(language)
         with self._talking:
-            hearing = self._hearing(self._in_use())
-            return not hearing.is_title(text) and (self._conversation or Conversation()).asks(text, spoken, hearing)
+            return (self._conversation or Conversation()).asks(text, spoken, self._hearing(self._in_use()))
 
     def _hearing(self, release: "OpenRelease") -> "Hearing":
         """Return what understands sentences, with the language model if it is to parse."""
@@ -370,11 +369,24 @@ class Recommender(Lists):
         return self._asked
 
     @property
+    def parses_with_model(self) -> bool:
+        """Whether a language model that was trained for it parses English sentences, if ``parser`` asks for it."""
+        with self._talking:
+            return self._hearing(self._in_use()).decide is not None
+
+    @property
     def chips(self) -> "tuple[Chip, ...]":
         """What was said with :meth:`say` and counts now, in the language of the last sentence."""
         with self._talking:
             release = self._in_use()
             return () if self._conversation is None else self._conversation.chips(release.hearing())
+
+    @property
+    def n_changes(self) -> int:
+        """How many changes :meth:`say` of "undo" can take back."""
+        with self._talking:
+            self._in_use()
+            return 0 if self._conversation is None else self._conversation.n_changes
 
     def remove_chip(self, chip_id: str) -> bool:
         """Take back one thing that was said; return whether it counted. :meth:`say` of "undo" brings it back."""

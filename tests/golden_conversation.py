@@ -169,6 +169,11 @@ nicht diese Marke
 so wie das zweite, aber zum Wandern
 überrasch mich
 warum das hier?
+diese Marke nicht
+nicht zu teuer
+nicht zu billig
+unter 12,50
+hallo, danke
 rückgängig
 Zelte unter 200 Euro
 alles außer Stiefeln
@@ -185,6 +190,9 @@ von vorne""",
         """rien avec du café
 moins cher
 pas cette marque
+pas trop cher
+ça ne doit pas être trop cher
+pas trop bon marché
 plutôt comme le deuxième
 surprends-moi
 pourquoi celui-ci ?
@@ -202,6 +210,9 @@ on recommence""",
         """nada con café
 más barato
 esa marca no
+esta marca, no
+que no sea muy caro
+no muy barato
 más como el segundo
 sorpréndeme
 ¿por qué este?
@@ -217,6 +228,8 @@ gracias""",
         """不要咖啡
 便宜一点
 不要这个牌子
+不要太便宜
+不能太贵
 像第二个，但是要徒步用的
 给我一个惊喜
 为什么推荐这个？
@@ -242,6 +255,8 @@ TALKS: Final[Sequence[tuple[Language, Sequence[str]]]] = (
     ("de", ["Kaffee oder Tee", "warum der zweite?"]),
     ("en", ["only Aster", "Birch & Co", "both", "undo", "Café Noir", "Café Noir instead"]),
     ("en", ["no coffee", "coffee please", "no", "coffee please", "yes", "tea instead"]),
+    ("en", ["no coffee", "coffee please", "hmm", "thanks", "2", "coffee please", "number 1", "1"]),
+    ("en", ["between 5 and 6", "I don't like that", "cheaper than 12.50"]),
     ("en", ["tents", "coffee", "coffee"]),
     ("en", ["under 30", "at least 40", "keep under 30", "over 50", "first"]),
     ("en", ["surprise me", "surprise me", "show me something else", "show me something else", "something else"]),
@@ -251,8 +266,8 @@ TALKS: Final[Sequence[tuple[Language, Sequence[str]]]] = (
     ("en", ["socks, but the creases and lumps in mine", "the creases and lumps in my old", "not too pricey, Stone"]),
     ("de", ["ohne Kaffee", "nicht diese Marke", "das zweite", "lieber rot", "Tee statt Kaffee", "rückgängig"]),
     ("fr", ["sans café", "moins cher", "du café", "oui", "annuler"]),
-    ("es", ["sin café", "más barato", "café", "no", "sorpréndeme"]),
-    ("zh", ["不要咖啡", "便宜一点", "咖啡", "是", "撤销", "换一批"]),
+    ("es", ["sin café", "más barato", "café", "no", "sorpréndeme", "esa marca no", "la segunda"]),
+    ("zh", ["不要咖啡", "便宜一点", "咖啡", "是", "撤销", "换一批", "不要这个牌子", "第二个"]),
 )
 
 QUERIES: Final[Sequence[Query]] = (

@@ -102,8 +102,9 @@ class Sayings:
         elif low == high:
             name = "exactly"
         pattern = short.get(f"{name}_{limit.field}", self._words.chips[name])
-        slots = {"field": self.field(limit.field), "n": number(n or 0)}
-        return filled(pattern, slots if high is None else {**slots, "m": number(high)})
+        mark = self._words.decimal
+        slots = {"field": self.field(limit.field), "n": number(n or 0, mark)}
+        return filled(pattern, slots if high is None else {**slots, "m": number(high, mark)})
 
     def _chip(self, name: str, **slots: str) -> str:
         return filled(self._words.chips[name], slots)
@@ -130,6 +131,6 @@ def short_title(text: str) -> str:
     return shown(_MARK.split(cleaned, maxsplit=1)[0].rstrip() or cleaned, _MAX_TITLE)
 
 
-def number(value: float) -> str:
+def number(value: float, mark: str = ".") -> str:
     """Return a number without a decimal part if it has none, else with two decimals."""
-    return str(int(value)) if value == int(value) else f"{value:.2f}"
+    return str(int(value)) if value == int(value) else f"{value:.2f}".replace(".", mark)

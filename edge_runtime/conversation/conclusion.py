@@ -19,6 +19,9 @@ _ASKING: Final = (
     "suffix_not",
 )  # fmt: skip
 
+_NUMBERS: Final = frozenset({"price", "year"})
+"""Facts that only a sentence asks for."""
+
 
 def conclude(reading: Reading) -> Parsed:
     """Return what was understood, with an intent and without accidents."""
@@ -119,7 +122,10 @@ def _is_loose(reading: Reading, query: Query) -> bool:
 
 
 def _asks(reading: Reading) -> bool:
-    return bool(reading.limits) or any(
+    """Return whether a sentence asks for something, or is small talk and nothing else, such as "thanks, bye"."""
+    if reading.limits or not _NUMBERS.isdisjoint(reading.lacks) or _is_only(reading, "small_talk"):
+        return True
+    return any(
         element.is_cue(*_ASKING) or (element.cue is not None and element.cue.field is not None)
         for element in reading.elements
     )
@@ -127,8 +133,12 @@ def _asks(reading: Reading) -> bool:
 
 def _means(reading: Reading, intent: str) -> bool:
     """Return whether a sentence has a phrase for an intent, or is nothing but a short one, such as "back"."""
-    is_alone = all(element.is_skipped or element.is_cue(f"{intent}_alone") for element in reading.elements)
-    return reading.has(intent) or (is_alone and reading.has(f"{intent}_alone"))
+    return reading.has(intent) or _is_only(reading, f"{intent}_alone")
+
+
+def _is_only(reading: Reading, name: str) -> bool:
+    """Return whether a sentence is nothing but a cue, beside words without meaning."""
+    return reading.has(name) and all(element.is_skipped or element.is_cue(name) for element in reading.elements)
 
 
 def _wishes(said: Sequence[Said]) -> tuple[tuple[Wish, ...], tuple[Wish, ...], tuple[Wish, ...]]:

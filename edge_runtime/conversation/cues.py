@@ -27,6 +27,9 @@ def exclude(reading: Reading, index: int) -> int:
     if is_last and reading.said and reading.n_named and reading.polarity != "not":
         reading.said[-1].polarity = "not"  # "boots, no"
         return 1
+    if is_last and reading.problem == "which":
+        reading.excludes = True  # "that brand, no"
+        return 1
     reading.polarity, reading.n_named, reading.joined = "not", 0, ""
     return 1
 

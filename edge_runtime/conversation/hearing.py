@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from edge_runtime.bundle.items import Items
+from edge_runtime.conversation.answers import short_title
 from edge_runtime.conversation.apply import Application
 from edge_runtime.conversation.lexicon import Lexicon
 from edge_runtime.conversation.query import Wish
@@ -96,8 +97,10 @@ class Hearing:
         return kind(lexicon, item_id, self.decide, rules)
 
     def is_title(self, text: str) -> bool:
-        """Return whether a title has all words of a text, such as "Some Like It Hot", and at least two."""
-        return len(texts_of(text)) > 1 and self._finder.titled(text) is not None
+        """Return whether a text of at least two words is most of a title, such as "Some Like It Hot"."""
+        n_words = len(texts_of(text))
+        row = self._finder.titled(text) if n_words > 1 else None
+        return row is not None and n_words * 2 > len(texts_of(short_title(self._catalogue.items.title[row])))
 
     def facts(self, item_id: str) -> dict[str, list[str]]:
         """Return the facts of an item; none if the catalogue lacks it."""

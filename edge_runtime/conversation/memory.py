@@ -32,6 +32,8 @@ class Memory:
         state: what counts now.
         past: what counted before, oldest first.
         options: replies to the question that was asked last.
+        asked: its text.
+        n_changes: number of changes that were not taken back.
         shown: item ids on the screen, or None before the first answer.
         about: id of the item that was talked about last, or None.
     """
@@ -40,6 +42,8 @@ class Memory:
         self.state = State()
         self.past: list[State] = []
         self.options: tuple[Option, ...] = ()
+        self.asked = ""
+        self.n_changes = 0
         self.shown: tuple[str, ...] | None = None
         self.about: str | None = None
         self._n_chips = 0
@@ -49,6 +53,15 @@ class Memory:
         self.past = [*self.past, self.state][-MAX_UNDO:]
         self.state = self._numbered(state)
         self.options = ()
+        self.n_changes += 1
+
+    def undo(self) -> bool:
+        """Go back to the state before; return whether there was one."""
+        if not self.past:
+            return False
+        self.state = self.past.pop()
+        self.n_changes -= 1
+        return True
 
     def _numbered(self, state: State) -> State:
         parts = []

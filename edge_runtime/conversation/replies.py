@@ -1,10 +1,13 @@
 """Which option of a question a reply means."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from edge_runtime.conversation.memory import Option
 from edge_runtime.conversation.tokens import phrase_of, texts_of
 from edge_runtime.conversation.words import Language, Phrases, phrases
+
+_DIGITS: Final = frozenset("123456789")
 
 
 def chosen(options: Sequence[Option], text: str, language: Language) -> Option | None:
@@ -40,8 +43,18 @@ def _named(options: Sequence[Option], spoken: Phrases) -> dict[str, Option | Non
 
 
 def _position(text: str, spoken: Phrases) -> int | None:
-    """Return the position that a reply such as "the first one" names."""
-    found = [spoken.cues.get((word,)) for word in texts_of(text)]
-    positions = [cue.position for cue in found if cue is not None and cue.position is not None]
-    is_all = all(cue is not None and (cue.position is not None or "skip" in cue.names) for cue in found)
-    return positions[0] if len(positions) == 1 and is_all else None
+    """Return the position that a reply such as "the first one", "2" or "number 2" names."""
+    said = texts_of(text)
+    named = tuple(word for word in said if not _is_a(word, "skip", spoken))
+    for words in (said, named, tuple(word for word in named if not _is_a(word, "number_of", spoken))):
+        if len(words) == 1 and words[0] in _DIGITS:
+            return int(words[0])
+        cue = spoken.cues.get(tuple(words))
+        if cue is not None and cue.position is not None:
+            return cue.position
+    return None
+
+
+def _is_a(word: str, name: str, spoken: Phrases) -> bool:
+    cue = spoken.cues.get((word,))
+    return cue is not None and name in cue.names

@@ -45,12 +45,17 @@ class Conversation:
         self._memory.go(State(parts))
         return True
 
+    @property
+    def n_changes(self) -> int:
+        """Number of changes that were not taken back."""
+        return self._memory.n_changes
+
     def asks(self, text: str, language: Language, hearing: Hearing) -> bool:
-        """Return whether a text replies to the question, or asks for something, unlike words to search for."""
+        """Return whether a text replies to the question, or asks for something and is no title."""
         if chosen(self._memory.options, text, language) is not None:
             return True
         context = Context(self._memory.shown or (), self._memory.about, hearing.facts)
-        return hearing.parse(text, language, context).is_sentence
+        return not hearing.is_title(text) and hearing.parse(text, language, context).is_sentence
 
     def say(
         self,
@@ -72,7 +77,7 @@ class Conversation:
             lister: makes lists.
             explain: returns the reason of an item by its id.
             shown: item ids on the screen; None for those of the last answer.
-            about: id of the item that "this" means; None for the one that was talked about last.
+            about: id of the item that "this" means; None for the one that was talked about last, or the only one.
         """
         self._language = language
         turn = Turn(self._memory, language, hearing, lister, explain)
@@ -81,7 +86,8 @@ class Conversation:
         if self._memory.shown is None:
             self._memory.shown = tuple(item.item_id for item in lister(self.query, self.hidden))
         if about is not None or self._memory.about not in self._memory.shown:
-            self._memory.about = about
+            only = self._memory.shown[0] if len(self._memory.shown) == 1 else None
+            self._memory.about = about if about is not None else only
         answer = turn.answer(text)
         self._memory.shown = tuple(item.item_id for item in answer.items)
         return answer

@@ -51,7 +51,9 @@ class Turn:
             "undo": self._undo, "reset": self._reset, "why": self._why, "nothing": self._nothing, "list": self._list,
         }  # fmt: skip
         action = actions.get(parsed.query.intent)
-        return self._filter(parsed) if action is None else action(parsed)
+        answer = self._filter(parsed) if action is None else action(parsed)
+        is_open = parsed.query.intent == "nothing" and answer.question is None
+        return self._asked_again(answer, options) if options and is_open else answer
 
     def _take(self, option: Option) -> Answer:
         before = self.memory.state
@@ -65,9 +67,8 @@ class Turn:
     # Intents
 
     def _undo(self, parsed: Parsed) -> Answer:
-        if not self.memory.past:
+        if not self.memory.undo():
             return self._listed(parsed.query, self._say("nothing_to_undo"))
-        self.memory.state = self.memory.past.pop()
         is_all = not self.memory.state.parts
         return self._listed(parsed.query, self._say("undone") + (f" {self._say('list')}" if is_all else ""))
 
@@ -196,9 +197,15 @@ class Turn:
         return self._listed(parsed.query, self._say("no_item"), parsed)
 
     def _question(self, parsed: Parsed, text: str, options: Sequence[Option]) -> Answer:
-        self.memory.options = tuple(options)
+        self.memory.options, self.memory.asked = tuple(options), text
         question = Question(text, tuple(option.text for option in options))
         return replace(self._listed(parsed.query, text, parsed), question=question)
+
+    def _asked_again(self, answer: Answer, options: Sequence[Option]) -> Answer:
+        """Keep the question that was asked after words that are no reply and ask for nothing."""
+        self.memory.options = tuple(options)
+        question = Question(self.memory.asked, tuple(option.text for option in options))
+        return replace(answer, text=f"{answer.text} {self.memory.asked}", question=question)
 
     # Words
 

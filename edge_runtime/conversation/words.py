@@ -34,6 +34,7 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         light: function words that say nothing beside a name.
         ordinary: everyday words, which are names and words of titles only where something says so.
         capitals: whether a capital letter within a sentence says that a word is a name.
+        decimal: the decimal mark.
         same: phrase to catalogue words that mean the same; those that the catalogue lacks do not count.
         related: phrase to catalogue words that suit it, which are preferred and not required.
         answers: sentences of answers, with slots.
@@ -59,6 +60,7 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chips: dict[str, str]
     replies: dict[str, tuple[str, ...]]
     capitals: bool = True
+    decimal: str = "."
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.text import Text
 
 from edge_runtime.bundle.manifest import ARTICLES, SHOP, VIDEO
+from edge_runtime.conversation.words import checked_language, words
 from edge_runtime.diversity import Diversity, checked_diversity
 from edge_runtime.errors import PocketRecError
 from edge_runtime.events import CLICK, DISLIKE, LIKE, PURCHASE, READ, WATCH
@@ -73,9 +74,9 @@ class Session:
         self._n_fallbacks = len(recommender.engine.fallbacks)
         self._is_adapted = False
         self._language = language
-        self._is_talking = False
         self._about: str | None = None
         self._replies: Sequence[str] = ()
+        self._changes: list[int | None] = []  # ids of events, and None for what was said
         self._chosen = _CHOSEN.get(recommender.manifest.kind, _CHOSEN[SHOP])
         self._event_of = {**_EVENTS, **self._chosen}
         self._commands: Mapping[str, Callable[[str], None]] = {
@@ -148,8 +149,9 @@ class Session:
         """Answer a sentence with a list, which also follows what was said before."""
         if not text:
             raise ValueError("`say` needs a sentence: `say something without perfume`.")
+        n_before = self._recommender.n_changes
         answer = self._recommender.say(text, language=self._language, shown=self._ids(), about=self._about)
-        self._is_talking = True
+        self._note_said(self._recommender.n_changes - n_before)
         self._screen.print(answer.text, "bold")
         if answer.question is not None:
             for number, option in enumerate(answer.question.options, start=1):
@@ -166,6 +168,13 @@ class Session:
         title = f"recommended for you: {chips}" if chips else "recommended for you"
         self._show(title, answer.items, signs, f"{self._recommender.timings['say']:.2f} ms")
 
+    def _note_said(self, n_more: int) -> None:
+        """Keep in mind what `undo` takes back, after a sentence that changed something or took something back."""
+        if n_more > 0:
+            self._changes.append(None)
+        elif n_more < 0 and None in self._changes:
+            del self._changes[len(self._changes) - 1 - self._changes[::-1].index(None)]
+
     def _ids(self) -> list[str]:
         return [item.item_id for item in self._shown]
 
@@ -173,16 +182,19 @@ class Session:
         """Return whether a line is a command; with the wrong arguments it is one only if no item matches the line."""
         if name not in self._event_of and name not in self._commands:
             return False
-        if name == "undo" and not rest and self._is_talking:
-            return False
-        return name in ("search", "say") or is_command(rest) or not self._recommender.search(whole[:MAX_CHARACTERS], 1)
+        if name in ("search", "say") or is_command(rest):
+            return True
+        if name == "remove" and self._chip(rest):
+            return True
+        is_sentence = name == "why" and self._recommender.asks(whole, language=self._language)
+        return not (is_sentence or self._recommender.search(whole[:MAX_CHARACTERS], 1))
 
     def _record(self, name: str, rest: str) -> None:
         if not rest:
             raise ValueError(f"`{name}` needs the number of an item: `{name} 3` is item 3 of the list on the screen.")
         item, event = self._item(whole_number(name, rest)), self._event_of[name]
         self._recommender.observe(item.item_id, event)
-        self._is_talking = False
+        self._changes += [one.id for one in self._recommender.history(1)]
         self._screen.print(f"{VERBS[event]}: {item.title}", "green")
         self._list("")
 
@@ -254,13 +266,26 @@ class Session:
         self._screen.events(self._events, [self._title_of(event) for event in self._events], self._clock())
 
     def _undo(self, rest: str) -> None:
-        no_argument("undo", rest, ": it deletes the newest event, and `remove 2` line 2 of the `history`")
+        no_argument("undo", rest, ": it takes back what came last, and `remove 2` deletes line 2 of the `history`")
         newest = self._recommender.history(1)
-        if not newest:
-            raise ValueError("there is no event to delete.")
-        self._delete(newest[0])
+        is_said = self._changes[-1] is None if self._changes else self._recommender.n_changes > 0
+        if is_said:
+            self._say(words(checked_language(self._language)).cues["undo"][0])
+        elif newest:
+            self._delete(newest[0])
+        else:
+            raise ValueError("there is nothing to take back.")
+
+    def _chip(self, text: str) -> str:
+        """Return the id of the chip with a text; empty if there is none."""
+        return next((chip.id for chip in self._recommender.chips if chip.text.lower() == text.lower()), "")
 
     def _remove(self, rest: str) -> None:
+        if chip_id := self._chip(rest):
+            self._recommender.remove_chip(chip_id)
+            self._changes.append(None)
+            self._list("")
+            return
         if not self._events:
             raise ValueError("show your `history` first: `remove 2` deletes its second line.")
         number = whole_number("remove", rest)
@@ -271,6 +296,7 @@ class Session:
     def _delete(self, event: Event) -> None:
         existed = self._recommender.remove(event.id)
         self._events = ()
+        self._changes = [one for one in self._changes if one != event.id]
         verb = VERBS.get(event.event, event.event)
         self._screen.print(f"{'deleted' if existed else 'already deleted'}: {verb} {self._title_of(event)}", "green")
         self._list("")
@@ -286,7 +312,7 @@ class Session:
             self._screen.blank()
             return
         self._recommender.forget()
-        self._events, self._ranks = (), None
+        self._events, self._ranks, self._changes = (), None, []
         self._screen.print("Deleted: no data about you is left in the file.", "green")
         self._list("")
 
@@ -308,8 +334,8 @@ class Session:
         """Return the title of the list, which depends on how it was computed."""
         if self._recommender.engine.name == "popularity":
             return "most popular items (no engine works on this device: see `engine`)"
-        if self._recommender.has_interactions():
-            chips = ", ".join(chip.text for chip in self._recommender.chips)
+        chips = ", ".join(chip.text for chip in self._recommender.chips)
+        if chips or self._recommender.has_interactions():
             return f"recommended for you: {chips}" if chips else "recommended for you"
         return "most popular items (your history is empty)"
 

@@ -143,3 +143,24 @@ def test_a_kill_during_a_session_loses_nothing(bundle: Path, tmp_path: Path, kil
 
     with History.open(tmp_path / "s") as history:
         assert [event.event for event in history.newest()] == ["dislike", "like"]
+
+
+def test_an_unknown_language_is_an_error_of_one_line(bundle: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        command(bundle, "--language", "it"), env=environment(tmp_path), capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "it" in done.stderr
+    assert "'zh'" in done.stderr
+
+
+def test_a_parser_that_the_bundle_lacks_is_said(bundle: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        command(bundle, "--parser", "model"), input="quit\n", env=environment(tmp_path),
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert "`--parser model` has no effect" in done.stdout
+    assert "Rules parse your sentences." in done.stdout

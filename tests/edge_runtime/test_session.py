@@ -263,7 +263,7 @@ def test_a_search_uses_and_shows_the_first_200_characters_of_a_long_line(session
         ("like 3 5", "`like` takes one whole number from 1 to 999,999; found '3 5'"),
         ("buy yes", "`buy` takes one whole number"),
         ("like -1", "`like` takes one whole number"),
-        ("undo 5", "`undo` takes no argument: it deletes the newest event, and `remove 2` line 2"),
+        ("undo 5", "`undo` takes no argument: it takes back what came last, and `remove 2` deletes"),
         ("undo 5", "To search for these words type `search undo 5`"),
         ("list yes", "`list` takes one whole number from 1 to 100; found 'yes'"),
         ("list 0", "`list` takes one whole number from 1 to 100; found '0'"),
@@ -280,14 +280,14 @@ def test_a_search_uses_and_shows_the_first_200_characters_of_a_long_line(session
         ("diversity yes", "`diversity` takes one number from 0 (precise) to 1 (diverse), or `auto`; found 'yes'"),
         ("diversity nope", "`diversity` takes one number from 0 (precise) to 1 (diverse), or `auto`; found 'nope'"),
         ("like nope", "`like` takes one whole number"),
-        ("undo the last one", "`undo` takes no argument: it deletes the newest event"),
+        ("undo the last one", "`undo` takes no argument: it takes back what came last"),
         ("forget all of it", "`forget` takes no argument, or `yes`"),
         ("search nope", "No item matches 'nope'"),
         ("diversity -1", "`diversity` takes one number"),
         ("diversity 0.5 0.6", "found '0.5 0.6'"),
         ("variety 0.5", "`variety` is now called `diversity`: type `diversity 0.5`."),
         ("remove 1", "show your `history` first"),
-        ("undo", "no event to delete"),
+        ("undo", "there is nothing to take back"),
         ("history", "The history is empty"),
         ("diversity 3", "between 0 (precise) and 1 (diverse)"),
         ("zzzzqqqq", "No item matches"),
@@ -396,3 +396,43 @@ def test_forgetting_takes_back_what_was_said(session: SessionHarness) -> None:
 
     assert session.recommender.chips == ()
     assert "no Aster" not in output.partition("Deleted:")[2]
+
+
+def test_undo_takes_back_sentences_and_events_newest_first(session: SessionHarness) -> None:
+    output = session.type("like 2", "no Aster", "dislike 3", "undo", "undo", "undo", "undo", "quit")
+
+    kinds = re.findall(r"deleted: liked|deleted: hid|Taken back|there is nothing to take back", output)
+    assert kinds == ["deleted: hid", "Taken back", "deleted: liked", "there is nothing to take back"]
+
+
+def test_taking_back_in_other_words_leaves_the_events_for_undo(session: SessionHarness) -> None:
+    output = session.type("no Aster", "like 2", "take that back", "undo", "undo", "quit")
+
+    kinds = re.findall(r"deleted: liked|Taken back|there is nothing to take back", output)
+    assert kinds == ["Taken back", "deleted: liked", "there is nothing to take back"]
+
+
+def test_undo_takes_back_events_of_earlier_sessions(session: SessionHarness) -> None:
+    session.type("like 2", "quit")
+
+    assert "deleted: liked" in session.type("no Aster", "undo", "undo", "quit")
+
+
+def test_remove_takes_back_one_thing_that_was_said(session: SessionHarness) -> None:
+    output = session.type("no Aster", "no Birch", "remove no Aster", "undo", "quit")
+
+    assert "recommended for you: no Birch" in output
+    assert [chip.text for chip in session.recommender.chips] == ["no Aster", "no Birch"]
+
+
+def test_why_with_words_behind_it_is_a_sentence(session: SessionHarness) -> None:
+    output = session.type("why the first one?", "quit")
+
+    assert "`why` takes" not in output
+
+
+def test_a_question_is_answered_with_a_position(session: SessionHarness) -> None:
+    output = session.type("only Aster", "no Aster", "the second", "quit")
+
+    assert "All right, nothing changes." in output
+    assert "results for" not in output

@@ -223,5 +223,13 @@ test("a language without words is refused, and a browser's language without word
 });
 
 test("numbers are written as in Python, with the even one of two that are equally near", () => {
-  expect([20, 29.9, 0.125, 0.375, 1.005, -3].map(numberText)).toEqual(["20", "29.90", "0.12", "0.38", "1.00", "-3"]);
+  expect([20, 29.9, 0.125, 0.375, 1.005, -3].map((n) => numberText(n))).toEqual([
+    "20",
+    "29.90",
+    "0.12",
+    "0.38",
+    "1.00",
+    "-3",
+  ]);
+  expect(numberText(29.9, ",")).toBe("29,90");
 });

@@ -245,3 +245,138 @@ def test_a_limit_and_its_opposite_are_asked_about(recommender: Recommender) -> N
 
     assert answer.question is not None
     assert [chip.text for chip in answer.chips] == ["under 30"]
+
+
+@pytest.mark.parametrize("reply", ["2", "2.", "number 2", "the second", "the second one"])
+def test_a_reply_is_a_number_or_a_position_and_never_a_search(recommender: Recommender, reply: str) -> None:
+    recommender.say("only Aster")
+    recommender.say("no Aster")
+
+    assert recommender.asks(reply)
+    assert recommender.say(reply).text == "All right, nothing changes."
+
+
+def test_a_reply_comes_before_a_title_with_its_words(bundle: Path, tmp_path: Path) -> None:
+    with Recommender.open(bundle) as recommender:
+        title = recommender.items.title[0]
+        assert not recommender.asks(title)
+
+        recommender.say("only Aster")
+        recommender.say("no Aster")
+
+        assert recommender.asks("keep Aster")
+        assert not recommender.asks(title)
+
+
+def test_chinese_replies_of_several_characters_are_taken(recommender: Recommender) -> None:
+    recommender.say("不要Aster", language="zh")
+    question = recommender.say("要Aster", language="zh").question
+
+    assert question is not None
+    assert recommender.say("第二个", language="zh").text == "好的，不做改变。"  # noqa: RUF001 - marks of Chinese
+
+
+def test_words_that_are_no_reply_keep_the_question_open(recommender: Recommender) -> None:
+    recommender.say("only Aster")
+    asked = recommender.say("no Aster").question
+
+    again = recommender.say("hmm")
+
+    assert asked is not None
+    assert again.question == asked
+    assert again.text.endswith(asked.text)
+    assert [chip.text for chip in recommender.say("1").chips] == ["no Aster"]
+
+
+def test_another_wish_drops_the_question(recommender: Recommender) -> None:
+    recommender.say("only Aster")
+    recommender.say("no Aster")
+    recommender.say("a bit more variety")
+
+    assert recommender.say("1").question is None
+    assert [chip.text for chip in recommender.chips] == ["Aster", "more varied"]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("es", "esa marca no"), ("es", "no quiero esa marca"), ("de", "diese Marke nicht"), ("fr", "pas cette marque")],
+)
+def test_a_refusal_behind_the_fact_excludes_what_the_reply_names(
+    recommender: Recommender, language: str, text: str
+) -> None:
+    question = recommender.say(text, language=language).question
+
+    assert question is not None
+    answer = recommender.say("1", language=language)
+    assert [chip.kind for chip in answer.chips] == ["must_not"]
+    assert question.options[0] in answer.chips[0].text
+
+
+def test_that_is_the_only_item_of_the_list_and_none_of_an_earlier_list(recommender: Recommender) -> None:
+    first, second = [item.item_id for item in recommender.recommend(2)]
+    recommender.say("why this one?", shown=[first, second])
+
+    answer = recommender.say("I don't like that", shown=[second])
+
+    assert answer.understood.unlike == (second,)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("en", "under 12.50", "OK, under 12.50."), ("de", "unter 12,50", "Gut, unter 12,50."),
+        ("fr", "moins de 12,50", "D\u2019accord, moins de 12,50."), ("es", "menos de 12,50", "Vale, menos de 12,50."),
+        ("zh", "低于12.50", "好的，低于12.50。"),  # noqa: RUF001 - marks of Chinese
+    ],
+)  # fmt: skip
+def test_numbers_have_the_decimal_mark_of_the_language(
+    recommender: Recommender, language: str, text: str, expected: str
+) -> None:
+    recommender.set_facts({item.item_id: {"price": 9} for item in recommender.recommend(5)})
+
+    assert recommender.say(text, language=language).text == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("de", "nicht zu teuer"), ("de", "es soll nicht zu teuer sein"), ("fr", "pas trop cher"),
+        ("fr", "ça ne doit pas être trop cher"), ("es", "no muy caro"), ("es", "que no sea muy caro"),
+        ("zh", "不要太贵"), ("zh", "不能太贵"),
+    ],
+)  # fmt: skip
+def test_not_too_expensive_is_cheaper(recommender: Recommender, language: str, text: str) -> None:
+    assert _than_shown(recommender, language, text) == "less"
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("de", "nicht zu billig"), ("de", "nichts zu billiges"), ("fr", "pas trop bon marché"),
+        ("es", "no muy barato"), ("zh", "不要太便宜"),
+    ],
+)  # fmt: skip
+def test_not_too_cheap_is_dearer(recommender: Recommender, language: str, text: str) -> None:
+    assert _than_shown(recommender, language, text) == "more"
+
+
+@pytest.mark.parametrize("text", ["hi there", "thanks, bye", "under 15 bucks", "cheaper"])
+def test_small_talk_and_numbers_without_a_fact_are_said_and_not_searched_for(
+    recommender: Recommender, text: str
+) -> None:
+    assert recommender.asks(text)
+
+
+def test_the_changes_that_can_be_taken_back_are_counted(recommender: Recommender) -> None:
+    assert recommender.n_changes == 0
+    recommender.say("no Aster")
+    recommender.say("thanks")
+    assert recommender.n_changes == 1
+    recommender.say("undo")
+    assert recommender.n_changes == 0
+
+
+def _than_shown(recommender: Recommender, language: str, text: str) -> str | None:
+    recommender.set_facts({item.item_id: {"price": 9} for item in recommender.recommend(5)})
+    (limit,) = recommender.say(text, language=language).understood.limits
+    return limit.than_shown

@@ -109,7 +109,8 @@ export class Sayings {
     let [name, n]: [string, number | null] = ["between", low];
     if (low === null || high === null) [name, n] = [side[0], limit[side[1]]];
     else if (low === high) name = "exactly";
-    const slots = { field, n: numberText(n ?? 0), ...(high === null ? {} : { m: numberText(high) }) };
+    const mark = this.words.decimal;
+    const slots = { field, n: numberText(n ?? 0, mark), ...(high === null ? {} : { m: numberText(high, mark) }) };
     return filled(short[`${name}_${limit.field}`] ?? this.words.chips[name] ?? "", slots);
   }
 
@@ -141,14 +142,15 @@ export function shortTitle(text: string): string {
   return shown(cleaned.split(/, | \(/)[0]?.trimEnd() || cleaned, MAX_TITLE);
 }
 
-function areEqual(one: readonly string[], other: readonly string[]): boolean {
+/** Whether two lists have the same texts. */
+export function areEqual(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((text, index) => text === other[index]);
 }
 
 /** A number without a decimal part if it has none, else with two decimals, of two equally near ones the even one. */
-export function numberText(value: number): string {
+export function numberText(value: number, mark = "."): string {
   if (Number.isInteger(value)) return String(value);
   const isTie = Number.isInteger(value * 8) && !Number.isInteger(value * 4);
   const low = Math.floor(value * 100);
-  return (isTie ? (low % 2 === 0 ? low : low + 1) / 100 : value).toFixed(2);
+  return (isTie ? (low % 2 === 0 ? low : low + 1) / 100 : value).toFixed(2).replace(".", mark);
 }

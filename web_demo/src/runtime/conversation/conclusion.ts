@@ -116,16 +116,22 @@ function isLoose({ must, mustNot, prefer, limits, similarTo, unlike }: Query): b
   return !hasValues && [limits, similarTo, unlike].every((parts) => parts.length === 0);
 }
 
-function asks({ limits, elements }: Reading): boolean {
-  if (limits.length > 0) return true;
+/** Whether a sentence asks for something, or is small talk and nothing else, such as "thanks, bye". */
+function asks(reading: Reading): boolean {
+  const { limits, lacks, elements } = reading;
+  if (limits.length > 0 || ["price", "year"].some((name) => lacks.includes(name))) return true;
+  if (isOnly(reading, "small_talk")) return true;
   return elements.some((element) => element.isCue(...ASKING) || (element.cue?.field ?? null) !== null);
 }
 
 /** Whether a sentence has a phrase for an intent, or is nothing but a short one, such as "back". */
 function means(reading: Reading, intent: string): boolean {
-  const alone = `${intent}_alone`;
-  const isAlone = reading.elements.every((element) => element.isSkipped || element.isCue(alone));
-  return reading.has(intent) || (isAlone && reading.has(alone));
+  return reading.has(intent) || isOnly(reading, `${intent}_alone`);
+}
+
+/** Whether a sentence is nothing but a cue, beside words without meaning. */
+function isOnly(reading: Reading, name: string): boolean {
+  return reading.has(name) && reading.elements.every((element) => element.isSkipped || element.isCue(name));
 }
 
 function wishesOf(all: readonly Said[]): Pick<Query, "must" | "mustNot" | "prefer"> {

@@ -43,6 +43,10 @@ export function exclude(reading: Reading, index: number): void {
     last.polarity = "not"; // "boots, no"
     return;
   }
+  if (isLast && reading.problem === "which") {
+    reading.excludes = true; // "that brand, no"
+    return;
+  }
   reading.turnTo("not");
   reading.joined = "";
 }

@@ -6,6 +6,7 @@
 import { numberOf } from "../filters/conditions";
 import type { ItemFacts, Items } from "../items";
 import type { Finder } from "../search/finder";
+import { shortTitle } from "./answers";
 import type { Application } from "./apply";
 import { Lexicon } from "./lexicon";
 import type { Context, Parsed } from "./parsed";
@@ -49,9 +50,12 @@ export class Hearing {
     return new RuleParser(this.lexicon(phrases), this.catalogue.items.ids).parse(text, context);
   }
 
-  /** Whether a title has all words of a text, such as "Some Like It Hot", and at least two. */
+  /** Whether a text of at least two words is most of a title, such as "Some Like It Hot". */
   isTitle(text: string): boolean {
-    return separate(textsOf(text)).length > 1 && this.finder.titled(text) !== null;
+    const nWords = separate(textsOf(text)).length;
+    const row = nWords > 1 ? this.finder.titled(text) : null;
+    if (row === null) return false;
+    return nWords * 2 > separate(textsOf(shortTitle(this.catalogue.items.titles[row] ?? ""))).length;
   }
 
   /** The facts of an item; none if the catalogue lacks it. */

@@ -27,7 +27,7 @@ export function chosen(options: readonly Option[], text: string, phrases: Phrase
   if (position !== null && position <= options.length) {
     return options.at(position < 0 ? position : position - 1) ?? null;
   }
-  const reply = ["yes", "no", "both"].find((name) => listOf(phrases.words.replies, name).map(phraseOf).includes(said));
+  const reply = ["yes", "no", "both"].find((name) => isReply(name, said, phrases));
   return reply === undefined ? named(options, said) : replied(options, reply, phrases);
 }
 
@@ -42,7 +42,11 @@ function replied(options: readonly Option[], reply: string, phrases: Phrases): O
 
 /** Whether a reply is a mere "no". */
 export function declines(text: string, phrases: Phrases): boolean {
-  return listOf(phrases.words.replies, "no").map(phraseOf).includes(phraseOf(text));
+  return isReply("no", phraseOf(text), phrases);
+}
+
+function isReply(name: string, said: string, { words }: Phrases): boolean {
+  return listOf(words.replies, name).map(phraseOf).includes(said);
 }
 
 function named(options: readonly Option[], said: string): Option | null {
@@ -54,10 +58,15 @@ function named(options: readonly Option[], said: string): Option | null {
   return exact ?? (part.length === 1 ? (part[0] ?? null) : null);
 }
 
-/** The position that a reply such as "the first one" names. */
-function positionOf(text: string, phrases: Phrases): number | null {
-  const cues = separate(textsOf(text)).map((word) => phrases.cues.get(word));
-  const positions = cues.flatMap((cue) => cue?.position ?? []);
-  const isAll = cues.every((cue) => cue !== undefined && (cue.position !== null || cue.names.has("skip")));
-  return isAll && positions.length === 1 ? (positions[0] ?? null) : null;
+/** The position that a reply such as "the first one", "2" or "number 2" names. */
+function positionOf(text: string, { cues }: Phrases): number | null {
+  const isA = (word: string, name: string) => cues.get(word)?.names.has(name);
+  const said = separate(textsOf(text));
+  const named = said.filter((word) => !isA(word, "skip"));
+  for (const words of [said, named, named.filter((word) => !isA(word, "number_of"))]) {
+    const phrase = words.join(" ");
+    const position = /^[1-9]$/.test(phrase) ? Number(phrase) : cues.get(phrase)?.position;
+    if (position) return position;
+  }
+  return null;
 }

@@ -96,7 +96,7 @@ export class Said {
   /** Whether `say` is the right call for a text, and not a search: it replies or asks for something, and is no title. */
   async asks(release: Sayable, text: string, language: string): Promise<boolean> {
     const [hearing, phrases] = await Promise.all([release.hearing(), phrasesOf(language)]);
-    return !hearing.isTitle(text) && this.conversation.asks(text, phrases, hearing);
+    return this.conversation.asks(text, phrases, hearing);
   }
 
   /** The best rows by what counts now. */

@@ -3,7 +3,7 @@
  * `edge_runtime/conversation/talk.py`.
  */
 
-import { Sayings, shortTitle } from "./answers";
+import { areEqual, Sayings, shortTitle } from "./answers";
 import { type Composed, compose, thanShown } from "./compose";
 import type { Hearing } from "./hearing";
 import type { Context, Parsed } from "./parsed";
@@ -71,7 +71,9 @@ export class Conversation {
   private nChips = 0;
   private past: readonly State[] = [];
   private state = NOTHING_SAID;
-  /** The options of the question that was asked. */
+  /** The question that was asked last. */
+  asked: Question | null = null;
+  /** Its options. */
   options: readonly Option[] = [];
   shown: readonly string[] | null = null;
   about: string | null = null;
@@ -112,10 +114,10 @@ export class Conversation {
     return true;
   }
 
-  /** Whether a text replies to the question, or asks for something, unlike words to search for. */
+  /** Whether a text replies to the question, or asks for something and is no title, unlike words to search for. */
   asks(text: string, phrases: Phrases, hearing: Hearing): boolean {
     if (chosen(this.options, text, phrases) !== null) return true;
-    return hearing.parse(text, phrases, this.context(hearing)).isSentence;
+    return !hearing.isTitle(text) && hearing.parse(text, phrases, this.context(hearing)).isSentence;
   }
 
   /**
@@ -133,7 +135,8 @@ export class Conversation {
   ): Promise<Answer<Item>> {
     this.phrases = phrases;
     this.shown = shown ?? this.shown ?? idsOf(await host.list(this.query, this.hidden));
-    this.about = about ?? (this.shown.includes(this.about ?? "") ? this.about : null);
+    const [only = null, ...others] = this.shown;
+    this.about = about ?? (this.shown.includes(this.about ?? "") ? this.about : others.length === 0 ? only : null);
     const answer = await new Turn(this, phrases, host).answer(text);
     this.shown = idsOf(answer.items);
     return answer;
@@ -190,7 +193,7 @@ class Turn<Item extends { readonly itemId: string }> {
       case "why":
         return this.why(parsed);
       case "nothing":
-        return this.nothing(parsed);
+        return this.stillAsked(await this.nothing(parsed), options);
       case "list":
         return changesList(parsed.query) ? this.filter(parsed) : this.listed(parsed.query, this.say("list"));
       default:
@@ -415,7 +418,16 @@ class Turn<Item extends { readonly itemId: string }> {
   private async question(parsed: Parsed, text: string, options: readonly Option[]): Promise<Answer<Item>> {
     this.talk.options = options;
     const question = { text, options: options.map((option) => option.text) };
+    this.talk.asked = question;
     return { ...(await this.listed(parsed.query, text, parsed)), question };
+  }
+
+  /** Keep the question that was asked after words that are no reply and ask for nothing. */
+  private stillAsked(answer: Answer<Item>, options: readonly Option[]): Answer<Item> {
+    const { asked } = this.talk;
+    if (answer.question !== null || asked === null || options.length === 0) return answer;
+    this.talk.options = options;
+    return { ...answer, text: `${answer.text} ${asked.text}`, question: asked };
   }
 
   // Words
@@ -476,8 +488,4 @@ export function takenBack(sayings: Sayings, left: Parts): string {
 
 function idsOf(items: readonly { readonly itemId: string }[]): string[] {
   return items.map(({ itemId }) => itemId);
-}
-
-function areEqual(one: readonly string[], other: readonly string[]): boolean {
-  return one.length === other.length && one.every((text, index) => text === other[index]);
 }

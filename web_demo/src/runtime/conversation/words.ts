@@ -23,6 +23,8 @@ export interface Words {
   readonly ordinary: readonly string[];
   /** Whether a capital letter within a sentence says that a word is a name; true if it is left out. */
   readonly capitals?: boolean;
+  /** The decimal mark; a point if it is left out. */
+  readonly decimal?: string;
   readonly same: Lists;
   readonly related: Lists;
   readonly answers: Readonly<Record<string, string>>;
