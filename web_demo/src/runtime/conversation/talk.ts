@@ -226,17 +226,18 @@ class Turn<Item extends { readonly itemId: string }> {
     const itemId = query.about ?? this.shown[0];
     if (itemId === undefined) return this.listed(query, this.say("no_item"));
     this.talk.about = itemId;
-    const texts = [this.askedFor(itemId), await this.host.explain(itemId)].filter((text) => text !== "");
-    return this.listed(query, `${shortTitle(this.hearing.title(itemId))}: ${texts.join(" ")}`);
+    const said = this.askedFor(itemId) + (await this.host.explain(itemId));
+    return this.listed(query, `${shortTitle(this.hearing.title(itemId))}: ${said}`);
   }
 
-  /** Which of the values that were asked for an item has, in words. */
+  /** Which of the values that were asked for an item has, in words, and a space; or an empty text. */
   private askedFor(itemId: string): string {
-    const wished = this.talk.parts
-      .filter(({ kind }) => kind === "must" || kind === "prefer")
-      .filter(({ wish }) => wish !== null && this.hearing.fulfils(itemId, wish))
-      .map((part): Part => ({ ...part, kind: "must" }));
-    return wished.length > 0 ? this.say("asked_for", { values: this.sayings.chips(wished) }) : "";
+    const wished = this.talk.parts.flatMap((part): Part[] => {
+      const { kind, wish } = part;
+      const isAsked = (kind === "must" || kind === "prefer") && wish !== null && this.hearing.fulfils(itemId, wish);
+      return isAsked ? [{ ...part, kind: "must" }] : [];
+    });
+    return wished.length > 0 ? `${this.say("asked_for", { values: this.sayings.chips(wished) })} ` : "";
   }
 
   private async nothing(parsed: Parsed): Promise<Answer<Item>> {
