@@ -45,10 +45,28 @@ PEOPLE = ("Ada Stone", "Ben Reed", "Cleo Marsh")
 
 TEXTS: Final[Sequence[str]] = (
     "I don't want L'Étoile, 19.90 or SPF50!", "the 2nd; 1,50 € … 1.234", "200元以下的帐篷。", "überrasch mich", "ﬁne ½",
-    "90s 1990's", "", "  \n ", "a" * 400,
+    "90s 1990's", "", "  \n ", "a" * 400, "1,000 1.000,50 1'000 1\u2019000.5 1 500 1\u202f000\u00a0000 0.125 10,000 BC",
+    "-5 \u22125 -$5 20-40 20 -40 SPF-50 1e9 1E+400 5k 4K 30% 30 % 80s 1,00,000 1,0000 1,000,50 1.2.3", "9" * 290,
+    "ﷺ" * 300, "ß" * 300, "😀a" * 200,
 )  # fmt: skip
 
 _SENTENCES: Final[Sequence[tuple[Language, int | None, str]]] = (
+    (
+        "en",
+        None,
+        """under 10,000
+start over
+at least 1,500 euros
+between 1.000 and 2.000
+under -5
+below minus 5
+under 1e309
+under 30%
+under 5k
+under 99999999999999999999""",
+    ),
+    ("de", None, "unter 1.000 Euro\nunter 1.000,50 €"),
+    ("fr", None, "moins de 1 500 euros\nau moins 20 euros"),
     (
         "en",
         None,

@@ -35,6 +35,10 @@ def read_number(reading: Reading, index: int) -> int:
     is_pointed |= (
         reading.polarity == "not" and not reading.n_named and reading.limit is None and reading.following(index) is None
     )
+    if before is not None and before.is_cue("not") and not before.is_cue(*LIMITS) and reading.limit:
+        reading.unknown += [before.shown, element.shown]  # "under minus 5"
+        reading.polarity, reading.limit = "want", None
+        return 1
     if is_pointed or (reading.likes and reading.limit is None):
         reading.point(int(value))
         return 1

@@ -12,6 +12,8 @@ from edge_runtime.search.words import stem
 
 _LONGEST_RUN: Final = 6
 """Maximum number of characters of a word of a script without spaces."""
+_NUMERIC: Final = "0123456789-\u2212\u2013"
+"""What a number begins with, or what looks like one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,8 @@ def scan(tokens: Sequence[Token], lexicon: Lexicon) -> list[Element]:
 
 def _corrected(tokens: Sequence[Token], index: int, lexicon: Lexicon) -> Token:
     token = tokens[index]
-    if token.number is not None:
-        return token
+    if token.text[0] in _NUMERIC:
+        return token  # neither a number nor "-5" is a typing error
     if lexicon.is_possessive(token):
         return replace(token, text=token.text[:-1], stem=stem(token.text[:-1]))
     if lexicon.knows(token):
@@ -130,6 +132,8 @@ def _loose(tokens: Sequence[Token], start: int, lexicon: Lexicon) -> Element:
     first = tokens[start]
     if first.number is not None:
         return Element((first,), number=first.number)
+    if first.text[0] in _NUMERIC:
+        return Element((first,))  # such as "-5", which is no word of a title
     for length in range(min(_LONGEST_RUN, len(tokens) - start), 1, -1):
         part = tuple(tokens[start : start + length])
         if all(token.text == token.shown and len(token.text) == 1 and not token.text.isascii() for token in part):

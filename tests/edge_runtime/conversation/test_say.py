@@ -380,3 +380,21 @@ def _than_shown(recommender: Recommender, language: str, text: str) -> str | Non
     recommender.set_facts({item.item_id: {"price": 9} for item in recommender.recommend(5)})
     (limit,) = recommender.say(text, language=language).understood.limits
     return limit.than_shown
+
+@pytest.mark.parametrize("sentence", ["under -5", "below minus 5", "under 1e309", "under 30%", "under 5k"])
+def test_a_limit_that_cannot_be_told_changes_nothing(recommender: Recommender, sentence: str) -> None:
+    shown = [item.item_id for item in recommender.recommend(3)]
+    recommender.set_facts({key: {"price": 7} for key in shown})
+
+    answer = recommender.say(sentence)
+
+    assert answer.chips == ()
+    assert answer.not_understood
+
+
+def test_separated_thousands_are_one_limit(recommender: Recommender) -> None:
+    shown = [item.item_id for item in recommender.recommend(3)]
+    recommender.set_facts({key: {"price": 700} for key in shown})
+
+    assert recommender.say("under 1,000").understood.limits == (Limit("price", below=1000),)
+    assert recommender.say("moins de 1 500 euros", language="fr").understood.limits == (Limit("price", below=1500),)

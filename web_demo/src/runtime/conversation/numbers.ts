@@ -43,6 +43,12 @@ export function readNumber(reading: Reading, index: number): number {
     const first = value >= FIRST_YEAR ? Math.trunc(value) : 1900 + Math.trunc(value);
     return years(reading, first, first + 9) + 1;
   }
+  const before = reading.before(index);
+  if (before?.isCue("not") === true && !before.isCue(...LIMIT_NAMES) && reading.limit !== null) {
+    reading.unknown.push(before.shown, element.shown); // "under minus 5"
+    [reading.polarity, reading.limit] = ["want", null];
+    return 1;
+  }
   if (isPointed(reading, index) || (reading.likes && reading.limit === null)) {
     reading.point(Math.trunc(value));
     return 1;

@@ -11,6 +11,8 @@ import type { Cue } from "./words";
 
 /** Maximum number of characters of a word of a script without spaces. */
 const LONGEST_RUN = 6;
+/** What a number begins with, or what looks like one. */
+const NUMERIC = /^[0-9\-\u2212\u2013]/;
 
 /** A part of a sentence. */
 export class Element {
@@ -85,7 +87,7 @@ export function scan(tokens: readonly Token[], lexicon: Lexicon): Element[] {
 
 function correctedAt(tokens: readonly Token[], index: number, lexicon: Lexicon): Token {
   const token = at(tokens, index);
-  if (token.number !== null) return token;
+  if (NUMERIC.test(token.text)) return token;
   if (lexicon.isPossessive(token)) return withText(token, token.text.slice(0, -1));
   if (lexicon.knows(token)) return token;
   const before = index > 0 ? (tokens[index - 1]?.stem ?? "") : "";
@@ -134,6 +136,7 @@ function titleOf(part: readonly Token[], stems: string, lexicon: Lexicon): Meani
 function loose(tokens: readonly Token[], start: number, lexicon: Lexicon): Element {
   const first = at(tokens, start);
   if (first.number !== null) return new Element([first], null, null, first.number);
+  if (NUMERIC.test(first.text)) return new Element([first]); // such as "-5", which is no word of a title
   for (let length = Math.min(LONGEST_RUN, tokens.length - start); length > 1; length--) {
     const part = tokens.slice(start, start + length);
     const text = part.map((token) => token.text).join("");
