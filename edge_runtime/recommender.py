@@ -302,12 +302,14 @@ class Recommender(Lists):
             text: a sentence; only its first 300 characters are used.
             k: number of items.
             language: ``en``, ``de``, ``fr``, ``es`` or ``zh``.
-            shown: ids of the items on the screen, which "the second" is one of. [default: the list of the last answer]
+            shown: ids of the items on the screen, which "the second" is one of; one that the catalogue lacks keeps its
+                place, but cannot be meant. [default: the list of the last answer]
             about: id of the item that "this" is. [default: the one that was talked about last]
 
         Raises:
-            TypeError: the text is no string.
+            TypeError: the text or ``about`` is no string, or ``shown`` no sequence of strings.
             ValueError: there is no such language, or ``k`` is not positive.
+            UnknownItemError: the catalogue does not have the item ``about``; what was said stays as it was.
         """
         from edge_runtime.conversation.talk import Conversation
         from edge_runtime.conversation.words import checked_language
@@ -315,8 +317,12 @@ class Recommender(Lists):
         check_string("text", text, "what is wanted, such as 'something without perfume'")
         spoken = checked_language(language)
         check_k(k)
+        if about is not None:
+            check_string("about", about, "the id of the item that is talked about")
         with self._talking, self._timed("say"):
             release = self._in_use()
+            if about is not None:
+                release.row(about)
             if self._conversation is None:
                 self._conversation = Conversation()
             past = release.past_of(None)

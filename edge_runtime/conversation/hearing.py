@@ -120,6 +120,10 @@ class Hearing:
             found += numbers[:1]
         return found
 
+    def knows(self, item_id: str) -> bool:
+        """Return whether the catalogue has an item."""
+        return item_id in self._catalogue.row_of
+
     def title(self, item_id: str) -> str:
         """Return the title of an item, or its id if the catalogue lacks it."""
         row = self._catalogue.row_of.get(item_id)

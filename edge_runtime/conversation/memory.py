@@ -1,5 +1,6 @@
 """What was said so far, kept in memory only."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,6 +15,11 @@ class State:
 
     parts: Parts = ()
     hidden: tuple[str, ...] = ()
+
+    def without_unknown(self, knows: Callable[[str], bool]) -> "State":
+        """Return the state without items that the catalogue lacks."""
+        parts = tuple(part for part in self.parts if part.item_id is None or knows(part.item_id))
+        return State(parts, tuple(item_id for item_id in self.hidden if knows(item_id)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class Memory:
         options: replies to the question that was asked last.
         asked: its text.
         n_changes: number of changes that were not taken back.
-        shown: item ids on the screen, or None before the first answer.
+        shown: item ids on the screen, empty where the catalogue lacks the item; None before the first answer.
         about: id of the item that was talked about last, or None.
     """
 
@@ -47,6 +53,17 @@ class Memory:
         self.shown: tuple[str, ...] | None = None
         self.about: str | None = None
         self._n_chips = 0
+
+    def forget_unknown(self, knows: Callable[[str], bool]) -> None:
+        """Forget items that the catalogue lacks, such as after a newer release; the others keep their positions."""
+        self.state = self.state.without_unknown(knows)
+        self.past = [state.without_unknown(knows) for state in self.past]
+        self.options = tuple(replace(option, state=option.state.without_unknown(knows)) for option in self.options)
+        if self.shown:
+            shown = tuple(item_id if knows(item_id) else "" for item_id in self.shown)
+            self.shown = shown if any(shown) else None
+        if self.about is not None and not knows(self.about):
+            self.about = None
 
     def go(self, state: State) -> None:
         """Go over to another state, so that it can be undone."""

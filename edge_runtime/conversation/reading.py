@@ -115,6 +115,9 @@ class Reading:
         if not 0 <= index < len(shown):
             self.problem, self.of_problem = "no_item", str(position)
             return
+        if not shown[index]:  # the catalogue lacks it
+            self.problem = "no_item"
+            return
         self.mean(shown[index])
 
     def mean(self, item_id: str) -> None:

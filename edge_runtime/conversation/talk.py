@@ -35,6 +35,7 @@ class Conversation:
 
     def chips(self, hearing: Hearing) -> tuple[Chip, ...]:
         """Return what counts now, in words of the language of the last sentence."""
+        self._memory.forget_unknown(hearing.knows)
         return chips_of(self._memory.state.parts, Sayings(words(self._language), hearing.title))
 
     def remove(self, chip_id: str) -> bool:
@@ -52,6 +53,7 @@ class Conversation:
 
     def asks(self, text: str, language: Language, hearing: Hearing) -> bool:
         """Return whether a text replies to the question, or asks for something and is no title."""
+        self._memory.forget_unknown(hearing.knows)
         if chosen(self._memory.options, text, language) is not None:
             return True
         context = Context(self._memory.shown or (), self._memory.about, hearing.facts)
@@ -76,13 +78,15 @@ class Conversation:
             hearing: understands sentences about the release in use.
             lister: makes lists.
             explain: returns the reason of an item by its id.
-            shown: item ids on the screen; None for those of the last answer.
-            about: id of the item that "this" means; None for the one that was talked about last, or the only one.
+            shown: item ids on the screen; None for those of the last answer. Unknown ones cannot be meant.
+            about: id of the item that "this" means, a known one; None for the one that was talked about last, or the
+                only one.
         """
         self._language = language
         turn = Turn(self._memory, language, hearing, lister, explain)
         if shown is not None:
             self._memory.shown = tuple(shown)
+        self._memory.forget_unknown(hearing.knows)
         if self._memory.shown is None:
             self._memory.shown = tuple(item.item_id for item in lister(self.query, self.hidden))
         if about is not None or self._memory.about not in self._memory.shown:

@@ -80,7 +80,7 @@ class Turn:
 
     def _why(self, parsed: Parsed) -> Answer:
         shown = self.memory.shown or ()
-        item_id = parsed.query.about or (shown[0] if shown else None)
+        item_id = parsed.query.about or next(filter(None, shown), None)
         if item_id is None:
             return self._listed(parsed.query, self._say("no_item"))
         self.memory.about = item_id
@@ -123,7 +123,7 @@ class Turn:
             return self._listed(parsed.query, self._say("too_many"), parsed)
         hidden: tuple[str, ...] = ()
         if parsed.query.intent in ("more", "surprise"):
-            hidden = tuple(dict.fromkeys([*self.memory.state.hidden, *(self.memory.shown or ())]))
+            hidden = tuple(dict.fromkeys([*self.memory.state.hidden, *filter(None, self.memory.shown or ())]))
         state = State(composed.parts, hidden)
         if composed.conflict is not None:
             return self._question(parsed, *which_counts(self.sayings, composed, self.memory.state, hidden))

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from edge_runtime.errors import StateError
+from edge_runtime.errors import ClosedError, StateError
 
 SCHEMA: Final = 1
 APPLICATION_ID: Final = 0x706F636B
@@ -78,12 +78,14 @@ def translated_errors(path: Path | None, consequence: str) -> Iterator[None]:
         consequence: what did not happen because of the error, such as "the event was not recorded".
 
     Raises:
-        StateError: in place of the original error.
+        ClosedError: the database was closed before the call, or during it.
+        StateError: in place of any other error.
     """
     try:
         yield
     except sqlite3.Error as error:
-        raise StateError(f"{path or 'the state'}: {_advice(error, consequence)}") from error
+        kind = ClosedError if _is_closed(error) else StateError
+        raise kind(f"{path or 'the state'}: {_advice(error, consequence)}") from error
     except UnicodeDecodeError as error:  # SQLite's message quotes the damaged bytes
         raise StateError(f"{path}: {_DAMAGED}") from error
     except OSError as error:
@@ -221,9 +223,13 @@ _ADVICE: Final = {
 }
 
 
+def _is_closed(error: sqlite3.Error) -> bool:
+    return isinstance(error, sqlite3.ProgrammingError) and "closed" in str(error)
+
+
 def _advice(error: sqlite3.Error, consequence: str) -> str:
     code = getattr(error, "sqlite_errorcode", 0)
-    if isinstance(error, sqlite3.ProgrammingError) and "closed" in str(error):
+    if _is_closed(error):
         return f"it was closed before this call; {consequence}. Open it again, or close it after the last call."
     if code in (0, sqlite3.SQLITE_ERROR) and isinstance(error, sqlite3.OperationalError):
         # The statements are constants, so the tables are wrong, or a text is not UTF-8.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edge_runtime.errors import StateError
+from edge_runtime.errors import ClosedError
 from edge_runtime.state.history import Event, History
 
 
@@ -104,12 +104,12 @@ def test_events_are_counted_and_the_newest_of_each_item_is_found() -> None:
         assert history.latest_events(["a", "b", "c"]) == {"a": "dislike", "b": "like"}
 
 
-def test_using_a_closed_history_is_a_state_error() -> None:
+def test_using_a_closed_history_raises_a_closed_error() -> None:
     history = History.open()
     history.close()
     history.close()
 
-    with pytest.raises(StateError, match="was closed before this call; the event was not recorded"):
+    with pytest.raises(ClosedError, match="was closed before this call; the event was not recorded"):
         history.add("a")
 
 

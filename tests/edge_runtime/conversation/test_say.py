@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime import Recommender
+from edge_runtime import Recommender, UnknownItemError
+from edge_runtime.conversation.memory import Memory, State
+from edge_runtime.conversation.parts import Part
 from edge_runtime.conversation.query import Limit, Wish
 
 
@@ -398,3 +400,41 @@ def test_separated_thousands_are_one_limit(recommender: Recommender) -> None:
 
     assert recommender.say("under 1,000").understood.limits == (Limit("price", below=1000),)
     assert recommender.say("moins de 1 500 euros", language="fr").understood.limits == (Limit("price", below=1500),)
+
+
+@pytest.mark.parametrize("about", [5, [], b"x"])
+def test_what_this_means_must_be_an_item_id(recommender: Recommender, about: object) -> None:
+    with pytest.raises(TypeError, match="about must be a string"):
+        recommender.say("why this one?", about=about)  # type: ignore[arg-type]
+
+
+def test_an_unknown_item_that_this_means_is_refused_and_not_remembered(recommender: Recommender) -> None:
+    with pytest.raises(UnknownItemError, match="gone"):
+        recommender.say("why this one?", about="gone")
+
+    assert recommender.say("why this one?").items
+    assert recommender.say("not that brand").items
+
+
+def test_an_unknown_item_on_the_screen_keeps_its_place_and_cannot_be_meant(recommender: Recommender) -> None:
+    first, third = (item.item_id for item in recommender.recommend(2))
+    shown = [first, "gone", third]
+
+    assert recommender.say("like the third", shown=shown).understood.similar_to == (third,)
+    assert recommender.say("start over").chips == ()
+    assert recommender.say("like the second", shown=shown).chips == ()
+    assert recommender.say("why the second?", shown=shown).chips == ()
+    assert "gone" not in recommender.say("why this one?", shown=["gone"]).text
+
+
+def test_what_was_said_about_items_ends_with_the_release_that_had_them() -> None:
+    memory = Memory()
+    memory.go(State((Part("similar", item_id="old"), Part("similar", item_id="kept")), ("old", "other")))
+    memory.go(State((Part("unlike", item_id="old"),)))
+    memory.shown, memory.about = ("old", "kept"), "old"
+
+    memory.forget_unknown({"kept", "other"}.__contains__)
+
+    assert (memory.state, memory.shown, memory.about) == (State(), ("", "kept"), None)
+    assert [part.item_id for part in memory.past[-1].parts] == ["kept"]
+    assert memory.past[-1].hidden == ("other",)

@@ -77,6 +77,7 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
             <>
               <YourData
                 userData={view.userData}
+                hasTalk={view.talk !== null}
                 pageKept={view.pageKept}
                 traffic={view.traffic}
                 learning={view.learning}

@@ -10,6 +10,8 @@ import { singleClick } from "./singleClick";
 
 interface Props extends CarryProps, LearningProps, RoundsProps {
   readonly userData: UserDataSummary;
+  /** Whether something was said, which is kept in memory only. */
+  readonly hasTalk: boolean;
   readonly pageKept: boolean;
   readonly traffic: Traffic;
   readonly onDelete: () => Promise<unknown>;
@@ -18,6 +20,7 @@ interface Props extends CarryProps, LearningProps, RoundsProps {
 /** What this page stores, learns and sends, as measured, and the button that deletes it. */
 export function YourData({
   userData,
+  hasTalk,
   pageKept,
   traffic,
   learning,
@@ -28,6 +31,7 @@ export function YourData({
   onRounds,
 }: Props) {
   const [phase, setPhase] = useState<"idle" | "asking" | "done">("idle");
+  const isNothing = userData.events + userData.settings === 0 && !hasTalk;
   const choice = useRef<HTMLButtonElement>(null);
   const before = useRef(phase);
   // The buttons replace each other; move the focus to the new one.
@@ -86,14 +90,14 @@ export function YourData({
             type="button"
             class="secondary"
             // Not `disabled`: a disabled button would lose the focus that returns to it.
-            aria-disabled={isNothing(userData)}
-            onClick={singleClick(() => isNothing(userData) || setPhase("asking"))}
+            aria-disabled={isNothing}
+            onClick={singleClick(() => isNothing || setPhase("asking"))}
           >
             Delete my data
           </button>
         ) : (
           <>
-            <p>Delete {aboutYou(userData)} permanently?</p>
+            <p>Delete {toDelete(userData, hasTalk)} permanently?</p>
             <button
               key="delete"
               ref={choice}
@@ -108,9 +112,7 @@ export function YourData({
             </button>
           </>
         )}
-        <p role="status">
-          {phase === "done" && isNothing(userData) ? "Your data has been deleted from this device." : ""}
-        </p>
+        <p role="status">{phase === "done" && isNothing ? "Your data has been deleted from this device." : ""}</p>
       </div>
     </section>
   );
@@ -126,8 +128,10 @@ function aboutYou({ events, settings }: UserDataSummary): string {
   return count(events, "choice") + (settings === 0 ? "" : ` and ${count(settings, "setting")}`);
 }
 
-function isNothing({ events, settings }: UserDataSummary): boolean {
-  return events === 0 && settings === 0;
+function toDelete(userData: UserDataSummary, hasTalk: boolean): string {
+  if (!hasTalk) return aboutYou(userData);
+  const stored = userData.events + userData.settings === 0 ? "" : `${aboutYou(userData)}, and `;
+  return `${stored}what you said`;
 }
 
 function Figure({ term, value, note }: { term: string; value: string; note: string }) {

@@ -239,9 +239,7 @@ export class Recommender {
   similar(itemId: string, k: number, options: ListOptions = {}): readonly Recommendation[] {
     const release = this.inUse();
     checkK(k);
-    const row = release.items.rowOf(itemId);
-    if (row === undefined) throw new UnknownItemError(`${shown(itemId)} is not in the catalogue of this release.`);
-    return listed(release, release.similar(row, k, release.outside(options as Selection)));
+    return listed(release, release.similar(rowOf(release, itemId), k, release.outside(options as Selection)));
   }
 
   /**
@@ -268,13 +266,16 @@ export class Recommender {
    * call loads the code and the words of the language, and builds an index.
    *
    * @param text a sentence; only its first 300 characters are used.
+   * @throws TypeError the text is no string.
    * @throws RangeError there are no words of the language, or `k` is not positive.
+   * @throws UnknownItemError the catalogue does not have the item `about`; what was said stays as it was.
    */
   async say(text: string, options: SayOptions = {}): Promise<SaidAnswer> {
     const release = this.inUse();
     const { k = 10, language = "en", shown = null, about = null } = options;
     checkText(text);
     checkK(k);
+    if (about !== null) rowOf(release, about);
     const { sequence, disliked, diversity } = pastOf(release, options);
     const { Said } = await import("./conversation/said");
     this.said ??= new Said();
@@ -389,6 +390,13 @@ function checkText(text: unknown): void {
   if (typeof text !== "string") {
     throw new TypeError(`text must be a string, got ${shown(text)}. Pass for example "something without perfume".`);
   }
+}
+
+/** The row of an item, which the catalogue has to have. */
+function rowOf({ items }: OpenRelease, itemId: string): number {
+  const row = items.rowOf(itemId);
+  if (row === undefined) throw new UnknownItemError(`${shown(itemId)} is not in the catalogue of this release.`);
+  return row;
 }
 
 function checkK(k: unknown): void {

@@ -58,6 +58,9 @@ export class Hearing {
     return nWords * 2 > separate(textsOf(shortTitle(this.catalogue.items.titles[row] ?? ""))).length;
   }
 
+  /** Whether the catalogue has an item. */
+  readonly knows = (itemId: string): boolean => this.catalogue.items.rowOf(itemId) !== undefined;
+
   /** The facts of an item; none if the catalogue lacks it. */
   readonly facts = (itemId: string): ItemFacts => {
     const row = this.catalogue.items.rowOf(itemId);

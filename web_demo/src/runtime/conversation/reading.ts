@@ -105,6 +105,8 @@ export class Reading {
     const { shown } = this.context;
     const itemId = position === -1 ? shown.at(-1) : shown[position - 1];
     if (itemId === undefined) [this.problem, this.ofProblem] = ["no_item", String(position)];
+    else if (itemId === "")
+      this.problem = "no_item"; // the catalogue lacks it
     else this.mean(itemId);
   }
 

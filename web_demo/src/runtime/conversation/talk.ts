@@ -100,6 +100,7 @@ export class Conversation {
   /** What counts now, in words of the language of the last sentence. */
   chips(hearing: Hearing): readonly Chip[] {
     if (this.phrases === null) return [];
+    this.forgetUnknown(hearing);
     const sayings = new Sayings(this.phrases.words, hearing.title);
     return this.parts.map((part) => {
       return { id: String(part.id), text: sayings.chip(part), kind: part.kind, details: sayings.details(part) };
@@ -116,6 +117,7 @@ export class Conversation {
 
   /** Whether a text replies to the question, or asks for something and is no title, unlike words to search for. */
   asks(text: string, phrases: Phrases, hearing: Hearing): boolean {
+    this.forgetUnknown(hearing);
     if (chosen(this.options, text, phrases) !== null) return true;
     return !hearing.isTitle(text) && hearing.parse(text, phrases, this.context(hearing)).isSentence;
   }
@@ -123,8 +125,8 @@ export class Conversation {
   /**
    * The answer to a sentence.
    *
-   * @param shown item ids on the screen; null for those of the last answer.
-   * @param about id of the item that "this" means; null for the one that was talked about last.
+   * @param shown item ids on the screen; null for those of the last answer. Unknown ones cannot be meant.
+   * @param about id of the item, which the catalogue has, that "this" means; null for the one that was talked about last.
    */
   async say<Item extends { readonly itemId: string }>(
     text: string,
@@ -134,12 +136,28 @@ export class Conversation {
     about: string | null = null,
   ): Promise<Answer<Item>> {
     this.phrases = phrases;
-    this.shown = shown ?? this.shown ?? idsOf(await host.list(this.query, this.hidden));
+    this.shown = shown ?? this.shown;
+    this.forgetUnknown(host.hearing);
+    this.shown ??= idsOf(await host.list(this.query, this.hidden));
     const [only = null, ...others] = this.shown;
     this.about = about ?? (this.shown.includes(this.about ?? "") ? this.about : others.length === 0 ? only : null);
     const answer = await new Turn(this, phrases, host).answer(text);
     this.shown = idsOf(answer.items);
     return answer;
+  }
+
+  /** Forget items that the catalogue lacks, such as after a newer release; the others keep their positions. */
+  private forgetUnknown({ knows }: Hearing): void {
+    const known = ({ parts, hidden }: State): State => ({
+      parts: parts.filter(({ itemId }) => itemId === null || knows(itemId)),
+      hidden: hidden.filter(knows),
+    });
+    this.state = known(this.state);
+    this.past = this.past.map(known);
+    this.options = this.options.map((option) => ({ ...option, state: known(option.state) }));
+    const shown = this.shown?.map((itemId) => (knows(itemId) ? itemId : "")) ?? null;
+    this.shown = shown?.every((itemId) => itemId === "") && shown.length > 0 ? null : shown;
+    if (this.about !== null && !knows(this.about)) this.about = null;
   }
 
   /** What a sentence may refer to. */
@@ -223,7 +241,7 @@ class Turn<Item extends { readonly itemId: string }> {
   }
 
   private async why({ query }: Parsed): Promise<Answer<Item>> {
-    const itemId = query.about ?? this.shown[0];
+    const itemId = query.about ?? this.shown.find((itemId) => itemId !== "");
     if (itemId === undefined) return this.listed(query, this.say("no_item"));
     this.talk.about = itemId;
     const said = this.askedFor(itemId) + (await this.host.explain(itemId));
@@ -256,7 +274,7 @@ class Turn<Item extends { readonly itemId: string }> {
     const composed = compose(this.talk.parts, said, single, query.replaces);
     if (composed.parts.length > MAX_PARTS) return this.listed(query, this.say("too_many"), parsed);
     const isOthers = query.intent === "more" || query.intent === "surprise";
-    const hidden = isOthers ? [...new Set([...this.talk.hidden, ...this.shown])] : [];
+    const hidden = isOthers ? [...new Set([...this.talk.hidden, ...this.shown.filter((itemId) => itemId !== "")])] : [];
     if (composed.conflict !== null) return this.ask(parsed, composed.parts, composed.conflict, hidden);
     let state: State = { parts: composed.parts, hidden };
     if (query.intent === "surprise" && (await this.isEmpty(state))) state = { ...state, hidden: [] };
