@@ -178,3 +178,29 @@ def test_deleting_data_deletes_what_was_said(tab: ShopPage, server: LiveServer) 
     expect(_answer(tab)).to_have_text("")
     tab.expect_titles(before)
     _say(tab, "undo", "There is nothing to take back.")
+
+
+def test_what_was_said_can_be_deleted_where_nothing_was_chosen(tab: ShopPage, server: LiveServer) -> None:
+    tab.open(server.url)
+    _say(tab, "no Elm", "OK, no Elm.")
+
+    tab.page.get_by_role("button", name="Delete my data").click()
+    expect(tab.page.get_by_text("Delete what you said permanently?")).to_be_visible()
+    tab.page.get_by_role("button", name="Delete", exact=True).click()
+
+    expect(tab.page.get_by_text("Your data has been deleted from this device.")).to_be_visible()
+    expect(_chips(tab)).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_a_long_word_in_an_answer_does_not_make_the_page_wider_than_a_phone(
+    tab: ShopPage, server: LiveServer, width: int
+) -> None:
+    tab.page.set_viewport_size({"width": width, "height": 700})
+    tab.open(server.url)
+
+    _field(tab).fill("x" * 300)
+    _field(tab).press("Enter")
+    expect(_answer(tab)).to_contain_text("xxx")
+
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= width

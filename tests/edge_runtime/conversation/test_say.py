@@ -435,6 +435,8 @@ def test_what_was_said_about_items_ends_with_the_release_that_had_them() -> None
 
     memory.forget_unknown({"kept", "other"}.__contains__)
 
-    assert (memory.state, memory.shown, memory.about) == (State(), ("", "kept"), None)
+    assert memory.state == State()
+    assert memory.shown == ("", "kept")
+    assert not memory.about
     assert [part.item_id for part in memory.past[-1].parts] == ["kept"]
     assert memory.past[-1].hidden == ("other",)
