@@ -383,6 +383,7 @@ def _than_shown(recommender: Recommender, language: str, text: str) -> str | Non
     (limit,) = recommender.say(text, language=language).understood.limits
     return limit.than_shown
 
+
 @pytest.mark.parametrize("sentence", ["under -5", "below minus 5", "under 1e309", "under 30%", "under 5k"])
 def test_a_limit_that_cannot_be_told_changes_nothing(recommender: Recommender, sentence: str) -> None:
     shown = [item.item_id for item in recommender.recommend(3)]
