@@ -31,8 +31,8 @@ _LanguageModel = Annotated[
     str | None,
     typer.Option(
         help="Hugging Face id or folder of a model to fine-tune (Llama, Qwen2, Qwen3, Granite, Gemma 3 or LFM2), or a "
-        "finished GGUF file, used as it is. Its licence must be stated. [default: a small one trained on the "
-        "catalogue's facts, kept in RUN/reasons]",
+        "finished GGUF file, used as it is. Its licence must be stated. [default: none, or a small one with "
+        "--train-language-model]",
         metavar="MODEL",
     ),
 ]

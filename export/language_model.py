@@ -189,9 +189,12 @@ def _finished(source: Path, parts: PartCache) -> tuple[Path, dict[str, Any]]:
         parts.folder.mkdir(parents=True, exist_ok=True)
         with replacing(path) as fresh:
             shutil.copyfile(source, fresh)
-            described = describe_finished(fresh)
-            context = min(MAX_CONTEXT, described.context)
-            check_runs(fresh, context)
+            try:
+                described = describe_finished(fresh)
+                context = min(MAX_CONTEXT, described.context)
+                check_runs(fresh, context)
+            except RunError as error:  # name the file that was given, and not its copy
+                raise RunError(str(error).replace(str(fresh), str(source))) from error
         description = {
             "architecture": described.architecture,
             "licences": described.licences,

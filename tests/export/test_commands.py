@@ -237,3 +237,9 @@ def test_verify_refuses_a_wrong_folder_before_it_reads_the_data(
     printed = " ".join(capsys.readouterr().err.split())
     assert "nowhere" in printed
     assert "no-data" not in printed
+
+
+def test_the_help_says_that_a_bundle_has_no_language_model_by_default(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("export", "--help") == 0
+
+    assert "default: none, or" in " ".join(capsys.readouterr().out.split())

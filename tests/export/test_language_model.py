@@ -14,9 +14,11 @@ from export.parts import PartCache
 from export.report.bom import make_bom
 from export.target import read_target
 from export.verify import verify_bundle
+from tests.export.gguf_bytes import U32, changed, gguf
 from tests.tiny_language_model import make_adapter, make_language_model
 from tests.tiny_student import TinyStudent
 from train.data.dataset import Dataset
+from train.errors import RunError
 from train.reasons import writer
 from train.reasons.model_card import write_card
 from train.reasons.writer import WriterConfig
@@ -120,3 +122,13 @@ def test_a_finished_file_is_stored_as_it_is_with_its_licence_in_manifest_and_bil
     by_name = {one["name"]: one for one in bom["components"]}
     assert by_name["reasons.gguf"]["licenses"] == [{"license": {"name": "gemma"}}]
     assert "licenses" not in by_name["codes.safetensors"]
+
+
+def test_a_refused_file_is_named_as_it_was_given_and_not_by_its_copy(tmp_path: Path) -> None:
+    file = tmp_path / "mine.gguf"
+    file.write_bytes(gguf(changed(("split.count", U32, 3))))
+
+    with pytest.raises(RunError, match=r"mine\.gguf.*one of 3 pieces") as refused:
+        store_model(file, "Q8_0", PartCache(tmp_path / "parts"))
+
+    assert "parts" not in str(refused.value)
