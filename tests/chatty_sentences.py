@@ -70,6 +70,25 @@ CHATTY: Final[tuple[tuple[int | None, str, str], ...]] = tuple(
 - | money is no issue, boots | +Boots
 - | seriously? more coffee? no coffee! | -Coffee
 - | alpine boots from the 90s, please | +alpine +Boots year=1990..1999
+- | not the teal ones, I had teal before | -teal
+- | where is my order, I paid for the boots on Monday | !nothing
+- | can I return the boots if I wore them | !nothing
+- | boots, but not from them, my last pair fell apart | +Boots
+- | it's all Aster here, more variety please | varied
+- | it's all Aster here | !nothing
+2 | that brand gave me a rash, take it out | -brand@2
+- | these are too modern for me, go a bit older | year<
+- | not too cheap | price>
+- | it shouldn't be too expensive | price<
+- | no take that last bit back | !undo
+2 | what else is there from that brand | +brand@2
+- | the first one's close but I want it cheaper | ~1 price<
+- | tents maybe? not more than 120 | +Tents price<120
+- | could you show me a few more | !more
+- | why's that one in my list? | !why
+2 | not that brand, the last thing I had fell apart | -brand@2
+- | you can go fancier than that, money isn't the problem this time | price>
+- | socks or soap, teal would be lovely | +Socks/Soaps +teal
 """.splitlines()
     )
 )

@@ -83,6 +83,8 @@ def _with_intent(reading: Reading, query: Query) -> tuple[Query, Intent]:
     found: list[Intent] = [name for name in _INTENTS if _means(reading, name)]
     if found and not (found[0] == "why" and names):
         intent = found[0]
+    if intent == "more" and (_refers(reading) or (reading.is_alike and query.similar_to)):
+        intent = "filter"  # "what else is there of that brand"
     if intent == "why":
         return Query(intent="why", about=reading.item or reading.context.about), intent
     if intent == "surprise":
@@ -139,6 +141,11 @@ def _means(reading: Reading, intent: str) -> bool:
 def _is_only(reading: Reading, name: str) -> bool:
     """Return whether a sentence is nothing but a cue, beside words without meaning."""
     return reading.has(name) and all(element.is_skipped or element.is_cue(name) for element in reading.elements)
+
+
+def _refers(reading: Reading) -> bool:
+    """Return whether the value of an item is wanted, such as its brand."""
+    return any(one.polarity == "want" and one.at < 0 for one in reading.said)
 
 
 def _wishes(said: Sequence[Said]) -> tuple[tuple[Wish, ...], tuple[Wish, ...], tuple[Wish, ...]]:

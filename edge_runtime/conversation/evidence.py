@@ -105,7 +105,7 @@ class _Clause:
         if element.meaning is None:
             return "sure"
         is_value = self._is_value(element)
-        if self._is_compared(index):
+        if self._is_compared(index) or self._is_service():
             return "none"
         if self._is_marked(index) or self._is_carried(index):
             return "doubtful" if element.is_corrected and not is_value else "sure"
@@ -174,8 +174,8 @@ class _Clause:
     def _is_sure_word(self, index: int, lead: Lead) -> bool:
         element = self.elements[index]
         if not self._is_ordinary(element):
-            is_talk = self._is_remark() or self._is_statement() or (lead == "word" and not self._describes(index))
-            return lead == "wish" or not is_talk
+            is_talk = self._is_remark() or self._is_statement() or lead == "word"
+            return lead == "wish" or not is_talk or self._describes(index)
         if self._only_describes(index):
             return False
         is_run = len(element.tokens) > 1 and not self._has_subject(element)
@@ -242,6 +242,10 @@ class _Clause:
                 return "wish"  # "something for"
             return "wish" if before.is_cue(*_WISHES) else "weak"
         return "start"
+
+    def _is_service(self) -> bool:
+        """Return whether the clause is about an order, or a complaint about the list, and wishes nothing."""
+        return not self._wishes() and any(element.is_cue("service") for element in self.elements)
 
     def _is_remark(self) -> bool:
         """Return whether the clause begins with somebody or something, and wishes nothing."""

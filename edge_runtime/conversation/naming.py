@@ -28,8 +28,13 @@ def read_name(reading: Reading, index: int) -> int:
     is_free = following is not None and following.is_cue("suffix_not") and following.gap == 0
     joined = reading.joined or ("," if element.gap == 1 else "")
     is_loose = wish.field is None and not meaning.fields and len(wish.values) == 1
-    polarity = "not" if is_free else polarity
     words = (element.text if element.is_corrected else element.shown,)
+    if is_free and following is not None:
+        text = f"{element.text} {following.text}"
+        if reading.lexicon.has_text(text):  # the catalogue says so itself
+            wish, is_loose, words = Wish(None, (text,)), True, (text,)
+        else:
+            polarity = "not"
     reading.said.append(
         Said(wish, polarity, joined, is_loose, element.text, index, element.gap, meaning.is_related, words)
     )

@@ -53,6 +53,8 @@ def _of_title(reading: Reading, index: int, name: str) -> int:
 def _pointed_after(reading: Reading, index: int) -> int:
     """Take the item that follows, as in "the brand of the third"; return the number of elements used."""
     for offset, element in enumerate(reading.elements[index + 1 : index + 5], start=1):
+        if element.gap:
+            break  # "not that brand, the last thing I had ..."
         if element.cue is not None and element.cue.position is not None:
             reading.item_used = True
             reading.point(element.cue.position)

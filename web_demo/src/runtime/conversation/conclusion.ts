@@ -78,18 +78,24 @@ function problemOf({ problem }: Reading, intent: Intent): Problem | null {
 }
 
 function withIntent(reading: Reading, said: Query): Query {
-  const names = said.must.length + said.mustNot.length + said.prefer.length > 0;
   const query = reading.has("varied") ? { ...said, variety: VARIETY } : said;
   for (const intent of ["reset", "undo"] as const) {
     if (means(reading, intent) && isLoose(query)) return queryOf({ intent });
   }
-  const found: Intent | undefined = INTENTS.find((name) => means(reading, name));
-  const intent = found === undefined || (found === "why" && names) ? "filter" : found;
+  const intent = intentOf(reading, query);
   if (intent === "why") return queryOf({ intent, about: reading.item ?? reading.context.about });
   if (intent === "surprise") return { ...query, intent, variety: SURPRISE };
   if (intent === "filter" && isTalk(reading, query)) return queryOf({ intent: "nothing" });
   if (intent === "list" && isLoose(query)) return queryOf({ intent });
   return { ...query, intent };
+}
+
+function intentOf(reading: Reading, { must, mustNot, prefer, similarTo }: Query): Intent {
+  const found = INTENTS.find((name) => means(reading, name)) ?? "filter";
+  if (found === "why" && must.length + mustNot.length + prefer.length > 0) return "filter";
+  // "What else is there of that brand".
+  const isOfItem = refers(reading) || (reading.isAlike && similarTo.length > 0);
+  return found === "more" && isOfItem ? "filter" : found;
 }
 
 /** Whether a sentence asks for nothing: it changes nothing, or only words of titles are in small talk. */
@@ -132,6 +138,11 @@ function means(reading: Reading, intent: string): boolean {
 /** Whether a sentence is nothing but a cue, beside words without meaning. */
 function isOnly(reading: Reading, name: string): boolean {
   return reading.has(name) && reading.elements.every((element) => element.isSkipped || element.isCue(name));
+}
+
+/** Whether the value of an item is wanted, such as its brand. */
+function refers({ said }: Reading): boolean {
+  return said.some(({ polarity, at }) => polarity === "want" && at < 0);
 }
 
 function wishesOf(all: readonly Said[]): Pick<Query, "must" | "mustNot" | "prefer"> {

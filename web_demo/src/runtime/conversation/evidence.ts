@@ -120,7 +120,7 @@ class Clause {
   private weight(index: number): Weight {
     const element = at(this.elements, index);
     if (element.meaning === null) return "sure";
-    if (this.isCompared(index)) return "none";
+    if (this.isCompared(index) || this.isService()) return "none";
     const isValue = isOfValues(element);
     if (this.isMarked(index) || this.isCarried(index)) return element.isCorrected && !isValue ? "doubtful" : "sure";
     if (!this.isMeant(index)) return this.mayBeMeant(index) ? "doubtful" : "none";
@@ -193,8 +193,8 @@ class Clause {
   private isSureWord(index: number, lead: Lead): boolean {
     const element = at(this.elements, index);
     if (!this.isOrdinary(element)) {
-      if (lead === "wish") return true;
-      return !(this.isRemark() || this.isStatement() || (lead === "word" && !this.describes(index)));
+      if (lead === "wish" || this.describes(index)) return true;
+      return !(this.isRemark() || this.isStatement() || lead === "word");
     }
     if (this.onlyDescribes(index)) return false;
     const isRun = element.tokens.length > 1 && !this.hasSubject(element);
@@ -277,6 +277,11 @@ class Clause {
 
   private isPossessive({ text }: Element): boolean {
     return this.phrases.possessives.has(text);
+  }
+
+  /** Whether the clause is about an order, or a complaint about the list, and wishes nothing. */
+  private isService(): boolean {
+    return !this.wishes() && this.elements.some((element) => element.isCue("service"));
   }
 
   /** Whether the clause begins with somebody or something, and wishes nothing. */

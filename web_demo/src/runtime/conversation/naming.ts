@@ -16,18 +16,25 @@ export function readName(reading: Reading, index: number, meaning: Meaning): num
   const used = reading.likes || reading.loves ? readTitle(reading, index) : 0;
   if (used > 0) return used;
   const { text, gap } = element;
-  const words = [element.isCorrected ? text : element.shown];
   const { isRelated } = meaning;
-  const wish = restricted(reading, meaning, text);
-  const following = reading.elements[index + 1];
-  const isFree = following !== undefined && following.gap === 0 && following.isCue("suffix_not");
-  const polarity = isFree ? "not" : polarityOf(reading, meaning);
+  const free = freeAfter(reading, index);
+  const isFree = free !== "";
+  const isSaid = isFree && reading.lexicon.hasText(free); // the catalogue says so itself
+  const words = [isSaid ? free : element.isCorrected ? text : element.shown];
+  const wish = isSaid ? { field: null, values: [free] } : restricted(reading, meaning, text);
+  const polarity = isFree && !isSaid ? "not" : polarityOf(reading, meaning);
   const joined = reading.joined || (gap === 1 ? "," : "");
-  const isLoose = wish.field === null && meaning.fields.length === 0 && wish.values.length === 1;
+  const isLoose = isSaid || (wish.field === null && meaning.fields.length === 0 && wish.values.length === 1);
   reading.said.push({ wish, polarity, joined, isLoose, text, at: index, gap, isRelated, words });
   reading.nNamed += 1;
   [reading.joined, reading.limit] = ["", null];
   return isFree ? 2 : 1;
+}
+
+/** A name with the "free" after it, as in "nut free"; an empty text if there is none. */
+function freeAfter({ elements }: Reading, index: number): string {
+  const following = elements[index + 1];
+  return following?.gap === 0 && following.isCue("suffix_not") ? `${elements[index]?.text} ${following.text}` : "";
 }
 
 /** What merely suits the words, or is only likened to, is preferred. */

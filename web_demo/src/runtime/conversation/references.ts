@@ -53,6 +53,7 @@ function ofTitle(reading: Reading, index: number, name: string): number {
 /** Take the item that follows, as in "the brand of the third"; returns the number of elements used. */
 function pointedAfter(reading: Reading, index: number): number {
   for (const [offset, element] of reading.elements.slice(index + 1, index + 5).entries()) {
+    if (element.gap > 0) break; // "not that brand, the last thing I had ..."
     const position = element.cue?.position ?? null;
     if (position !== null) {
       reading.itemUsed = true;
