@@ -65,7 +65,8 @@ under 30%
 under 5k
 under 99999999999999999999""",
     ),
-    ("de", None, "unter 1.000 Euro\nunter 1.000,50 €"),
+    ("de", None, "unter 1.000 Euro\nunter 1.000,50 €\nunter minus 5"),
+    ("zh", None, "低于负5元\n低于1,500元"),
     ("fr", None, "moins de 1 500 euros\nau moins 20 euros"),
     (
         "en",

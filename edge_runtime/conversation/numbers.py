@@ -13,6 +13,7 @@ _AROUND: Final = 0.2
 _FEW: Final = 2
 """Largest number as a word that is no price unless a currency follows, as in "at least one"."""
 _FIRST, _LAST = 1800, 2100
+_MINUS: Final = frozenset({"minus", "负"})
 LIMITS: Final = {
     "below": ("below", None), "at_most": ("at_most", None), "above": ("above", None), "at_least": ("at_least", None),
     "before": ("below", "year"), "after": ("above", "year"), "since": ("at_least", "year"), "around": ("around", None),
@@ -35,14 +36,19 @@ def read_number(reading: Reading, index: int) -> int:
     is_pointed |= (
         reading.polarity == "not" and not reading.n_named and reading.limit is None and reading.following(index) is None
     )
-    if before is not None and before.is_cue("not") and not before.is_cue(*LIMITS) and reading.limit:
-        reading.unknown += [before.shown, element.shown]  # "under minus 5"
+    if before is not None and _is_minus(before) and reading.limit:
+        reading.unknown += [before.shown, element.shown][before.is_unknown :]  # an unknown "minus" is there already
         reading.polarity, reading.limit = "want", None
         return 1
     if is_pointed or (reading.likes and reading.limit is None):
         reading.point(int(value))
         return 1
     return _limit(reading, index, value)
+
+
+def _is_minus(element: Element) -> bool:
+    """Return whether a word before a number is a minus, as in "under minus 5"."""
+    return element.text in _MINUS or (element.is_cue("not") and not element.is_cue(*LIMITS))
 
 
 def _years(reading: Reading, first: int, last: int) -> int:

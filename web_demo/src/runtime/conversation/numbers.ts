@@ -16,6 +16,7 @@ const AROUND = 0.2;
 const FEW = 2;
 const [FIRST_YEAR, LAST_YEAR] = [1800, 2100];
 const YEAR = "year";
+const MINUS: ReadonlySet<string> = new Set(["minus", "负"]);
 
 /** Cue to the limit that it means, and the fact that it is always about. */
 const LIMITS: ReadonlyMap<string, readonly [limit: Operator | "around", of: string | null]> = new Map([
@@ -44,8 +45,9 @@ export function readNumber(reading: Reading, index: number): number {
     return years(reading, first, first + 9) + 1;
   }
   const before = reading.before(index);
-  if (before?.isCue("not") === true && !before.isCue(...LIMIT_NAMES) && reading.limit !== null) {
-    reading.unknown.push(before.shown, element.shown); // "under minus 5"
+  if (before !== null && isMinus(before) && reading.limit !== null) {
+    // An unknown "minus" is there already.
+    reading.unknown.push(...[before.shown, element.shown].slice(Number(before.isUnknown)));
     [reading.polarity, reading.limit] = ["want", null];
     return 1;
   }
@@ -54,6 +56,11 @@ export function readNumber(reading: Reading, index: number): number {
     return 1;
   }
   return limitAt(reading, index, value);
+}
+
+/** Whether a word before a number is a minus, as in "under minus 5". */
+function isMinus(element: Element): boolean {
+  return MINUS.has(element.text) || (element.isCue("not") && !element.isCue(...LIMIT_NAMES));
 }
 
 /** Whether a number is that of an item, as in "number 4" and "hide 2". */
