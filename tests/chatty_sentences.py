@@ -70,6 +70,8 @@ CHATTY: Final[tuple[tuple[int | None, str, str], ...]] = tuple(
 - | money is no issue, boots | +Boots
 - | seriously? more coffee? no coffee! | -Coffee
 - | alpine boots from the 90s, please | +alpine +Boots year=1990..1999
+- | it has to be under 20 but cost at least 60 | ?
+- | I'd like coffee that has no coffee in it | ?
 - | not the teal ones, I had teal before | -teal
 - | where is my order, I paid for the boots on Monday | !nothing
 - | can I return the boots if I wore them | !nothing

@@ -7,6 +7,7 @@ import msgspec
 
 from edge_runtime.conversation.accidents import join_compounds, leave_out_accidents
 from edge_runtime.conversation.alternatives import with_alternatives
+from edge_runtime.conversation.contradictions import contradictions
 from edge_runtime.conversation.parsed import Parsed
 from edge_runtime.conversation.query import Intent, Query, Wish
 from edge_runtime.conversation.reading import Reading, Said
@@ -40,6 +41,9 @@ def conclude(reading: Reading) -> Parsed:
         replaces=reading.has("instead"),
     )
     query, intent = _with_intent(reading, query)
+    readings = contradictions(query, reading.said) if intent == "filter" else ()
+    if readings:
+        query, intent = Query(intent="nothing"), "nothing"
     problem = None if intent in ("undo", "reset") else reading.problem
     problem = None if intent in ("more", "surprise") and problem == "no_item" else problem
     problem = None if intent == "why" and problem != "no_item" else problem
@@ -52,6 +56,7 @@ def conclude(reading: Reading) -> Parsed:
         reading.of_problem,
         reading.excludes,
         is_sentence,
+        readings,
         words=tuple({one.wish: one.words for one in reversed(said) if one.words}.items()),
         lacks=tuple(dict.fromkeys(reading.lacks)) if intent in ("filter", "nothing") else (),
     )

@@ -44,7 +44,7 @@ class RuleParser:
         elements = weighed(scan(tokens_of(text), self._lexicon), self._lexicon)
         doubtful = [index for index, element in enumerate(elements) if element.is_doubtful]
         parsed = self._parse(without_doubtful(elements), context)
-        if not doubtful or _does_something(parsed):
+        if not doubtful or parsed.readings or _does_something(parsed):
             return parsed
         chosen = [doubtful, *([index] for index in doubtful)] if len(doubtful) > 1 else [doubtful]
         found = [self._parse(without_doubtful(elements, but), context) for but in chosen]

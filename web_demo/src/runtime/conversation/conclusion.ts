@@ -2,6 +2,7 @@
 
 import { joinCompounds, leaveOutAccidents } from "./accidents";
 import { withAlternatives } from "./alternatives";
+import { contradictions } from "./contradictions";
 import type { Parsed, Polarity, Problem } from "./parsed";
 import { changesList, distinctBy, type Intent, keyOfWish, type Limit, type Query, queryOf } from "./query";
 import type { Reading, Said } from "./reading";
@@ -33,7 +34,7 @@ export function conclusionOf(reading: Reading): Parsed {
   const { limits, similar, unlike, item, ofProblem, excludes, lexicon } = reading;
   const said = withAlternatives(reading.said, lexicon);
   const hasNumber = ({ field }: Limit) => limits.some((one) => one.field === field && one.thanShown === null);
-  const query = withIntent(
+  const meant = withIntent(
     reading,
     queryOf({
       ...wishesOf(said),
@@ -45,6 +46,8 @@ export function conclusionOf(reading: Reading): Parsed {
       replaces: reading.has("instead"),
     }),
   );
+  const readings = meant.intent === "filter" ? contradictions(meant, reading.said) : [];
+  const query = readings.length > 0 ? queryOf({ intent: "nothing" }) : meant;
   const { intent } = query;
   const isOther = intent !== "filter" && intent !== "nothing";
   const isHeard = ["undo", "reset", "why", "list"].includes(intent);
@@ -55,7 +58,7 @@ export function conclusionOf(reading: Reading): Parsed {
     ofProblem,
     excludes,
     isSentence: isOther || asks(reading),
-    readings: [],
+    readings,
     words: new Map(
       said.toReversed().flatMap(({ wish, words }) => (words.length > 0 ? [[keyOfWish(wish), words] as const] : [])),
     ),

@@ -35,7 +35,7 @@ export class RuleParser implements Parser {
     const elements = weighed(scan(tokensOf(text), this.lexicon), this.lexicon);
     const doubtful = [...elements.keys()].filter((index) => at(elements, index).isDoubtful);
     const parsed = this.read(withoutDoubtful(elements), context);
-    if (doubtful.length === 0 || doesSomething(parsed)) return parsed;
+    if (doubtful.length === 0 || parsed.readings.length > 0 || doesSomething(parsed)) return parsed;
     const chosen = doubtful.length > 1 ? [doubtful, ...doubtful.map((index) => [index])] : [doubtful];
     const found = chosen
       .map((but) => this.read(withoutDoubtful(elements, but), context))
