@@ -100,3 +100,22 @@ test("a line that asks for something is told from words to search for", async ()
   expect(await recommender.asks("mint soap")).toBe(false);
   expect(await recommender.asks("Elm mint soap 6")).toBe(false);
 });
+
+test("an unknown item that this means is refused, and an unknown one on the screen keeps its place", async () => {
+  const recommender = await openRecommender(GOOD);
+  const shown = ["item-4", "gone", "item-9"];
+
+  await expect(recommender.say("why this one?", { about: "gone" })).rejects.toThrow("gone");
+  expect((await recommender.say("like the second", { shown })).chips).toEqual([]);
+  expect((await recommender.say("like the third", { shown })).understood.similarTo).toEqual(["item-9"]);
+});
+
+test("separated thousands are one limit, and a number glued to something else is none", async () => {
+  const recommender = await openRecommender(GOOD);
+  recommender.setFacts(Object.fromEntries(recommender.items.ids.map((id, row) => [id, { price: row + 1 }])));
+
+  for (const text of ["under -5", "below minus 5", "under 5k", "under 1e309"]) {
+    expect((await recommender.say(text)).chips).toEqual([]);
+  }
+  expect((await recommender.say("under 1,000")).understood.limits[0]?.below).toBe(1000);
+});
