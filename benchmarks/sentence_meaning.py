@@ -105,7 +105,11 @@ Atom = tuple[str, object]
 
 
 def _split(atoms: Sequence[Atom], token: str) -> list[Atom]:
-    """Return the wishes that together say a meaning of several words, such as "argan" and "Oils"; empty if none do."""
+    """Return the wishes that together say a meaning of several words, such as "argan" and "Oils"; empty if none do.
+
+    Of several spellings, the one that accounts for the most wishes counts: "energy" and "Bars" say "Bars|energy bars".
+    """
+    found: list[Atom] = []
     for meant in token[1:].split("|") if token[0] == "+" else []:
         wanted = _words(meant)
         parts = [
@@ -113,9 +117,9 @@ def _split(atoms: Sequence[Atom], token: str) -> list[Atom]:
             for atom in atoms
             if atom[0] == "+" and isinstance(atom[1], Wish) and (words := _words(" ".join(atom[1].values))) <= wanted
         ]
-        if parts and set().union(*(words for _, words in parts)) == wanted:
-            return [atom for atom, _ in parts]
-    return []
+        if len(parts) > len(found) and set().union(*(words for _, words in parts)) == wanted:
+            found = [atom for atom, _ in parts]
+    return found
 
 
 def _atoms(query: Query, intent: str) -> list[Atom]:
