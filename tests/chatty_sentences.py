@@ -75,16 +75,22 @@ CHATTY: Final[tuple[tuple[int | None, str, str], ...]] = tuple(
 - | not the teal ones, I had teal before | -teal
 - | where is my order, I paid for the boots on Monday | !nothing
 - | can I return the boots if I wore them | !nothing
+- | boots please, they itch like coffee | +Boots
 - | boots, but not from them, my last pair fell apart | +Boots
 - | it's all Aster here, more variety please | varied
 - | it's all Aster here | !nothing
 2 | that brand gave me a rash, take it out | -brand@2
+2 | my dad loves that one | !nothing
+- | I loved Aster Drift Dome Tent and Café Noir Drift Green Tea | ~1 ~3
+- | cleo from before 2001 | +cleo year<2001
 - | these are too modern for me, go a bit older | year<
 - | not too cheap | price>
 - | it shouldn't be too expensive | price<
 - | no take that last bit back | !undo
 2 | what else is there from that brand | +brand@2
+- | my brother has an Aster Drift Dome tent, got anything similar? | ~"Aster Drift Dome Tent, red"
 - | the first one's close but I want it cheaper | ~1 price<
+- | boots, Aster or Cafe Noir | +Boots +Aster/Café Noir
 - | tents maybe? not more than 120 | +Tents price<120
 - | could you show me a few more | !more
 - | why's that one in my list? | !why

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from edge_runtime.conversation.alternatives import with_alternatives
 from edge_runtime.conversation.query import Wish
 from edge_runtime.conversation.reading import Reading, Said
 
@@ -41,7 +42,7 @@ def leave_out_accidents(reading: Reading) -> None:
     """
     wanted = [one for one in reading.said if one.polarity == "want" and one.joined != "or"]
     loose = [one for one in wanted if one.is_loose]
-    if len(wanted) < 2 or not loose or reading.lexicon.has_all([one.wish for one in wanted]):
+    if len(wanted) < 2 or not loose or _is_possible(reading):
         return
     if _take_for_words(reading, wanted):
         return
@@ -52,6 +53,12 @@ def leave_out_accidents(reading: Reading) -> None:
     if len(loose) < len(wanted):
         reading.said = [one for one in reading.said if one not in loose]
         reading.unknown += [one.wish.values[0] for one in loose]
+
+
+def _is_possible(reading: Reading) -> bool:
+    """Return whether an item has all that is wanted, or one of alternatives."""
+    wanted = with_alternatives([one for one in reading.said if one.polarity == "want"], reading.lexicon)
+    return reading.lexicon.has_all([one.wish for one in wanted])
 
 
 def _take_for_words(reading: Reading, wanted: list[Said]) -> bool:

@@ -35,7 +35,9 @@ def _are_alternatives(one: Said, after: Said, lexicon: Lexicon) -> bool:
 def _with_commas(said: Sequence[Said]) -> list[Said]:
     """Return the wishes of "a, b or c" as if all were joined by "or"."""
     result = [replace(one) for one in said]
-    for before, one in zip(reversed(result[:-1]), reversed(result), strict=False):
-        if one.joined == "or" and before.joined == ",":
+    for index in range(len(result) - 1, 1, -1):
+        first, before, one = result[index - 2 : index + 1]
+        is_one_kind = first.wish.field == before.wish.field == one.wish.field  # not "a hair dryer, Aster or Birch"
+        if one.joined == "or" and before.joined == "," and is_one_kind:
             before.joined = "or"
     return result

@@ -1,6 +1,6 @@
 """Makes a query of what was read in a sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -8,8 +8,9 @@ import msgspec
 from edge_runtime.conversation.accidents import join_compounds, leave_out_accidents
 from edge_runtime.conversation.alternatives import with_alternatives
 from edge_runtime.conversation.contradictions import contradictions
+from edge_runtime.conversation.naming import take_named_title
 from edge_runtime.conversation.parsed import Parsed
-from edge_runtime.conversation.query import Intent, Query, Wish
+from edge_runtime.conversation.query import Intent, Limit, Query, Wish
 from edge_runtime.conversation.reading import Reading, Said
 
 VARIETY: Final = 0.5
@@ -34,7 +35,7 @@ def conclude(reading: Reading) -> Parsed:
         must=must,
         must_not=must_not,
         prefer=prefer,
-        limits=tuple(one for one in reading.limits if one.than_shown is None or not _has_number(reading, one.field)),
+        limits=_limits(reading.limits),
         similar_to=tuple(dict.fromkeys(reading.similar)),
         unlike=tuple(dict.fromkeys(reading.unlike)),
         about=reading.item if reading.limits and not reading.similar else None,
@@ -64,16 +65,24 @@ def conclude(reading: Reading) -> Parsed:
 
 def mean_last(reading: Reading) -> None:
     """Take the item of the sentence, or the one that was talked about last, for "something similar"."""
-    item = reading.item or reading.context.about
+    item = reading.item or take_named_title(reading) or reading.context.about
     if item is not None:
         reading.similar.append(item)
     elif not (reading.said or reading.limits or reading.similar):
         reading.problem = "no_item"
 
 
-def _has_number(reading: Reading, field: str) -> bool:
-    """Return whether a limit of a fact has a number, so that "cheaper" says nothing more."""
-    return any(limit.field == field and limit.than_shown is None for limit in reading.limits)
+def _limits(limits: Sequence[Limit]) -> tuple[Limit, ...]:
+    """Return the limits; "cheaper" says nothing beside a number, and of "too modern, older" the last counts."""
+    return tuple(
+        one
+        for index, one in enumerate(limits)
+        if one.than_shown is None
+        or not any(
+            other.field == one.field and (other.than_shown is None or place > index)
+            for place, other in enumerate(limits)
+        )
+    )
 
 
 def _with_intent(reading: Reading, query: Query) -> tuple[Query, Intent]:
@@ -161,8 +170,16 @@ def _wishes(said: Sequence[Said]) -> tuple[tuple[Wish, ...], tuple[Wish, ...], t
     wanted, preferred = (  # "not the teal ones, I had teal before"
         tuple(wish for wish in those(polarity) if wish not in excluded) for polarity in ("want", "prefer")
     )
+    refused = {value for wish in excluded for value in wish.values}
     required = {value for wish in wanted for value in wish.values}  # "sunscreen for the beach"
+    preferred = tuple(kept for wish in preferred if (kept := _without(wish, refused)) is not None)
     return wanted, excluded, tuple(wish for wish in preferred if required.isdisjoint(wish.values))
+
+
+def _without(wish: Wish, refused: Collection[str]) -> Wish | None:
+    """Return a wish without values that are not wanted, as in "for the winter, but no wool"."""
+    values = tuple(value for value in wish.values if value not in refused)
+    return Wish(wish.field, values) if values else None
 
 
 def _replaced(query: Query, **changes: object) -> Query:

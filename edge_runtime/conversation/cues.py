@@ -107,7 +107,10 @@ def begin_limit(reading: Reading, index: int) -> int:
 
 def _this(reading: Reading, index: int) -> int:
     """Take the item that was talked about last, unless a fact follows, such as in "that brand"."""
-    following = reading.following(index)
+    before, following = reading.before(index), reading.following(index)
+    if reading.loves and before is not None and before.is_cue("theirs"):
+        reading.loves = False  # "my dad loves that one"
+        return 1
     cue = None if following is None else following.cue
     if cue is not None and (cue.field is not None or cue.position is not None):
         return 1

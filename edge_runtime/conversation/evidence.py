@@ -8,10 +8,11 @@ name that is not sure enough is asked about, if nothing else is asked for, or be
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import Final, Literal
 
 from edge_runtime.conversation.lexicon import Lexicon
+from edge_runtime.conversation.numbers import LIMITS
 from edge_runtime.conversation.scanning import Element
 from edge_runtime.conversation.tokens import phrase_of
 
@@ -59,10 +60,17 @@ def weighed(elements: Sequence[Element], lexicon: Lexicon) -> list[Element]:
     is_helped = any(
         weight == "sure" and element.meaning is not None for weight, element in zip(weights, kept, strict=True)
     )
+    is_helped |= _is_limited(kept)
     doubtful = ("doubtful",) if is_helped else ("doubtful", "helped")
     return [
         other if weight in doubtful else element for element, other, weight in zip(kept, doubted, weights, strict=True)
     ]
+
+
+def _is_limited(elements: Sequence[Element]) -> bool:
+    """Return whether a number is limited, as in "hitchcock before 1960", and every word is understood."""
+    limits = any(one.is_cue(*LIMITS) and other.number is not None for one, other in pairwise(elements))
+    return limits and not any(element.is_unknown for element in elements)
 
 
 def without_doubtful(elements: Sequence[Element], but: Collection[int] = ()) -> list[Element]:
@@ -227,6 +235,8 @@ class _Clause:
                 return self._lead(at)
             if before.is_unknown:
                 return "word"
+            if self._is_simile(at):
+                return "owned"
             if before.text in self.lexicon.phrases.possessives and at == index - 1:
                 lead = self._lead(at)
                 return lead if lead in ("wish", "weak") else "owned"
@@ -242,6 +252,14 @@ class _Clause:
                 return "wish"  # "something for"
             return "wish" if before.is_cue(*_WISHES) else "weak"
         return "start"
+
+    def _is_simile(self, index: int) -> bool:
+        """Return whether a "like" says how somebody does something, as in "I burn like a lobster"."""
+        before = self.elements[index - 1] if index else None
+        if before is None or not self.elements[index].is_cue("like") or before.cue or self._is_value(before):
+            return False
+        wishes = any(element.is_cue(*_WISHES[:-2]) for element in self.elements[:index])
+        return not wishes and self.elements[0].tokens[0].text in self.lexicon.phrases.subjects
 
     def _is_service(self) -> bool:
         """Return whether the clause is about an order, or a complaint about the list, and wishes nothing."""

@@ -8,6 +8,8 @@ from edge_runtime.conversation.query import Wish
 from edge_runtime.conversation.reading import Reading, Said
 
 _LONGEST_TITLE: Final = 10
+_SEVERAL: Final = 3
+"""Minimum number of words that name a title without being most of it."""
 _MOST: Final = 0.5
 """Minimum share of the words of a title that "I love ..." or one word names, or it is about something else."""
 
@@ -20,6 +22,11 @@ def read_name(reading: Reading, index: int) -> int:
         return 1
     if (reading.likes or reading.loves) and (used := _title(reading, index)):
         return used
+    if _goes_on(reading, index):
+        reading.loves = True
+        if used := _title(reading, index):
+            return used
+        reading.loves = False
     wish = _restricted(reading, meaning.wish, meaning.fields, element.text)
     polarity: Polarity = "prefer" if meaning.is_related and reading.polarity == "want" else reading.polarity
     if reading.likes and polarity == "want":
@@ -54,6 +61,38 @@ def _restricted(reading: Reading, wish: Wish, fields: Sequence[str], text: str) 
     return Wish(name, values) if values else wish
 
 
+def _goes_on(reading: Reading, index: int) -> bool:
+    """Return whether a name follows a title that is liked, as in "I loved Heat and Alien"."""
+    if reading.liked_at < 0 or reading.polarity != "want":
+        return False
+    between = reading.elements[reading.liked_at + 1 : index]
+    is_joined = bool(between) or reading.elements[index].gap == 1
+    return is_joined and all(element.is_skipped or element.is_cue("to") for element in between)
+
+
+def take_named_title(reading: Reading) -> str | None:
+    """Return the item of which a sentence names words of the title, and take them for nothing else; or None."""
+    for start in range(len(reading.elements)):
+        end = start
+        while end < len(reading.elements) and _may_name(reading, start, end):
+            end += 1
+        if sum(len(element.tokens) for element in reading.elements[start:end]) < _SEVERAL:
+            continue
+        words = " ".join(element.text for element in reading.elements[start:end])
+        row = reading.lexicon.title_row(words)
+        if row is not None:
+            reading.said = [one for one in reading.said if not start <= one.at < end]
+            named = {element.shown for element in reading.elements[start:end]}
+            reading.unknown = [one for one in reading.unknown if one not in named]
+            return reading.item_id[row]
+    return None
+
+
+def _may_name(reading: Reading, start: int, end: int) -> bool:
+    element = reading.elements[end]
+    return (element.meaning is not None or element.is_unknown) and (end == start or not element.gap)
+
+
 def _title(reading: Reading, index: int) -> int:
     """Take the longest run of words that is a title as the item that is meant; return the number of elements."""
     end = index + 1
@@ -63,9 +102,9 @@ def _title(reading: Reading, index: int) -> int:
     while start and reading.elements[start - 1].is_skipped and reading.elements[start].gap == 0:
         start -= 1
     for last in range(end, index, -1):
-        words = " ".join(element.text for element in reading.elements[start:last])
-        row = reading.lexicon.title_row(words)
-        is_whole = not reading.loves and last - index > 1
+        row, words = _row_of(reading, (start, index), last)
+        n_words = sum(len(element.tokens) for element in reading.elements[index:last])
+        is_whole = not reading.loves and (last - index > 1 or n_words >= _SEVERAL)
         is_whole = is_whole or (row is not None and reading.lexicon.title_share(row, words) >= _MOST)
         if row is not None and is_whole and _is_title(reading, index, last):
             (reading.unlike if reading.polarity == "not" else reading.similar).append(reading.item_id[row])
@@ -76,6 +115,17 @@ def _title(reading: Reading, index: int) -> int:
                 reading.polarity = "want"
             return last - index
     return 0
+
+
+def _row_of(reading: Reading, starts: Sequence[int], last: int) -> tuple[int | None, str]:
+    """Return the row of a title and the words that name it: from the first start that gives one."""
+    row, words = None, ""
+    for start in dict.fromkeys(starts):
+        words = " ".join(element.text for element in reading.elements[start:last])
+        row = reading.lexicon.title_row(words)
+        if row is not None:
+            break
+    return row, words
 
 
 def _is_title(reading: Reading, start: int, end: int) -> bool:

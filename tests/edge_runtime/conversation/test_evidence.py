@@ -60,6 +60,13 @@ def test_a_negation_ends_where_the_talk_begins(text: str) -> None:
     assert heard(text).query.must_not == (Wish("brand", ("Aster",)),)
 
 
+def test_what_is_refused_is_not_preferred_either() -> None:
+    query = heard("for the winter, but no goose down").query
+
+    assert query.must_not == (Wish("material", ("goose down",)),)
+    assert query.prefer == (Wish(None, ("winter", "merino wool", "alpine")),)
+
+
 def test_a_negation_holds_over_the_commas_of_a_list() -> None:
     assert len(heard("no tea, coffee or soap").query.must_not) == 3
 

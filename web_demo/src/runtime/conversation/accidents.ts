@@ -4,6 +4,7 @@
  */
 
 import { at } from "../at";
+import { withAlternatives } from "./alternatives";
 import type { Reading, Said } from "./reading";
 
 /** Read what suits something and the value right after it as one, where titles have both, such as "rain jacket". */
@@ -39,7 +40,7 @@ function joinNeighbours(reading: Reading, belong: (before: Said, one: Said) => b
 export function leaveOutAccidents(reading: Reading): void {
   const wanted = reading.said.filter(({ polarity, joined }) => polarity === "want" && joined !== "or");
   let loose = wanted.filter((one) => one.isLoose);
-  if (wanted.length < 2 || loose.length === 0 || holds(reading, wanted)) return;
+  if (wanted.length < 2 || loose.length === 0 || isPossible(reading)) return;
   if (takeForWords(reading, wanted)) return;
   const accident = loose.find((one) =>
     holds(
@@ -51,6 +52,12 @@ export function leaveOutAccidents(reading: Reading): void {
   if (loose.length === wanted.length) return;
   reading.said = reading.said.filter((one) => !loose.includes(one));
   reading.unknown.push(...loose.map(({ wish }) => at(wish.values, 0)));
+}
+
+/** Whether an item has all that is wanted, or one of alternatives. */
+function isPossible(reading: Reading): boolean {
+  const wanted = reading.said.filter(({ polarity }) => polarity === "want");
+  return holds(reading, withAlternatives(wanted, reading.lexicon));
 }
 
 /** Take one value, or all of them, for words of titles if an item is left then; returns whether one is. */

@@ -30,9 +30,11 @@ function areAlternatives(one: Said, after: Said, lexicon: Lexicon): boolean {
 /** The wishes of "a, b or c" as if all were joined by "or". */
 function withCommas(said: readonly Said[]): Said[] {
   const result = said.map((one) => ({ ...one }));
-  for (let index = result.length - 1; index > 0; index--) {
-    const before = at(result, index - 1);
-    if (result[index]?.joined === "or" && before.joined === ",") before.joined = "or";
+  for (let index = result.length - 1; index > 1; index--) {
+    const [first, before, one] = [at(result, index - 2), at(result, index - 1), at(result, index)];
+    // Not "a hair dryer, Aster or Birch".
+    const isOneKind = first.wish.field === before.wish.field && before.wish.field === one.wish.field;
+    if (one.joined === "or" && before.joined === "," && isOneKind) before.joined = "or";
   }
   return result;
 }

@@ -3,6 +3,7 @@
 import { joinCompounds, leaveOutAccidents } from "./accidents";
 import { withAlternatives } from "./alternatives";
 import { contradictions } from "./contradictions";
+import { takeNamedTitle } from "./naming";
 import type { Parsed, Polarity, Problem } from "./parsed";
 import { changesList, distinctBy, type Intent, keyOfWish, type Limit, type Query, queryOf } from "./query";
 import type { Reading, Said } from "./reading";
@@ -33,13 +34,11 @@ export function conclusionOf(reading: Reading): Parsed {
   leaveOutAccidents(reading);
   const { limits, similar, unlike, item, ofProblem, excludes, lexicon } = reading;
   const said = withAlternatives(reading.said, lexicon);
-  const hasNumber = ({ field }: Limit) => limits.some((one) => one.field === field && one.thanShown === null);
   const meant = withIntent(
     reading,
     queryOf({
       ...wishesOf(said),
-      // With a number, "cheaper" says nothing more.
-      limits: limits.filter((one) => one.thanShown === null || !hasNumber(one)),
+      limits: limitsOf(limits),
       similarTo: [...new Set(similar)],
       unlike: [...new Set(unlike)],
       about: limits.length > 0 && similar.length === 0 ? item : null,
@@ -68,8 +67,8 @@ export function conclusionOf(reading: Reading): Parsed {
 
 /** Take the item of the sentence, or the one that was talked about last, for "something similar". */
 export function meanLast(reading: Reading): void {
+  const item = reading.item ?? takeNamedTitle(reading) ?? reading.context.about;
   const { said, limits, similar } = reading;
-  const item = reading.item ?? reading.context.about;
   if (item !== null) similar.push(item);
   else if (said.length + limits.length + similar.length === 0) reading.problem = "no_item";
 }
@@ -148,6 +147,14 @@ function refers({ said }: Reading): boolean {
   return said.some(({ polarity, at }) => polarity === "want" && at < 0);
 }
 
+/** The limits; "cheaper" says nothing beside a number, and of "too modern, older" the last counts. */
+function limitsOf(limits: readonly Limit[]): Limit[] {
+  return limits.filter(({ field, thanShown }, index) => {
+    const others = limits.filter((one, place) => one.field === field && (one.thanShown === null || place > index));
+    return thanShown === null || others.length === 0;
+  });
+}
+
 function wishesOf(all: readonly Said[]): Pick<Query, "must" | "mustNot" | "prefer"> {
   const those = (polarity: Polarity) => {
     const wishes = all.filter((one) => one.polarity === polarity).map(({ wish }) => wish);
@@ -158,5 +165,9 @@ function wishesOf(all: readonly Said[]): Pick<Query, "must" | "mustNot" | "prefe
   const kept = (polarity: Polarity) => those(polarity).filter((wish) => !excluded.has(keyOfWish(wish)));
   const must = kept("want");
   const required = new Set(must.flatMap(({ values }) => values)); // "sunscreen for the beach"
-  return { must, mustNot, prefer: kept("prefer").filter(({ values }) => !values.some((value) => required.has(value))) };
+  const refused = new Set(mustNot.flatMap(({ values }) => values)); // "for the winter, but no wool"
+  const prefer = kept("prefer")
+    .map(({ field, values }) => ({ field, values: values.filter((value) => !refused.has(value)) }))
+    .filter(({ values }) => values.length > 0 && !values.some((value) => required.has(value)));
+  return { must, mustNot, prefer };
 }

@@ -111,6 +111,10 @@ function beginLimit(reading: Reading, index: number): void {
 
 /** Take the item that was talked about last, unless a fact follows, such as in "that brand". */
 function takeThis(reading: Reading, index: number): void {
+  if (reading.loves && reading.before(index)?.isCue("theirs")) {
+    reading.loves = false; // "my dad loves that one"
+    return;
+  }
   const cue = reading.next(index)?.cue ?? null;
   if (cue !== null && (cue.field !== null || cue.position !== null)) return;
   const after = reading.elements[index + 1];

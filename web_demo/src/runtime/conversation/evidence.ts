@@ -5,6 +5,7 @@
 
 import { at } from "../at";
 import type { Lexicon } from "./lexicon";
+import { LIMIT_NAMES } from "./numbers";
 import { Element } from "./scanning";
 import { joined, phraseOf } from "./tokens";
 import type { Phrases } from "./words";
@@ -41,12 +42,21 @@ const REACH = 3;
 /** The elements of a sentence; names of which little is sure are doubtful, or without their meaning. */
 export function weighed(elements: readonly Element[], lexicon: Lexicon): Element[] {
   const all = clausesOf(elements, lexicon).flatMap((clause) => clause.weighed());
-  const isHelped = all.some(({ weight, element }) => weight === "sure" && element.meaning !== null);
+  const isNamed = all.some(({ weight, element }) => weight === "sure" && element.meaning !== null);
+  const isHelped = isNamed || isLimited(all.map(({ element }) => element));
   return all.map(({ weight, element }, index) => {
     if (weight !== "doubtful" && (isHelped || weight !== "helped")) return element;
     const { tokens, cue, meaning, number } = at(elements, index);
     return new Element(tokens, cue, meaning, number, true);
   });
+}
+
+/** Whether a number is limited, as in "hitchcock before 1960", and every word is understood. */
+function isLimited(elements: readonly Element[]): boolean {
+  const limits = elements.some(
+    (one, index) => one.isCue(...LIMIT_NAMES) && (elements[index + 1]?.number ?? null) !== null,
+  );
+  return limits && !elements.some(({ isUnknown }) => isUnknown);
 }
 
 /** The elements with doubtful names as words that were not understood, except for those at some indices. */
@@ -256,6 +266,7 @@ class Clause {
     if (before === undefined) return "start";
     if (before.meaning !== null) return this.lead(place);
     if (before.isUnknown) return "word";
+    if (this.isSimile(place)) return "owned";
     if (place === index - 1 && this.isPossessive(before)) {
       const lead = this.lead(place);
       return lead === "wish" || lead === "weak" ? lead : "owned";
@@ -277,6 +288,15 @@ class Clause {
 
   private isPossessive({ text }: Element): boolean {
     return this.phrases.possessives.has(text);
+  }
+
+  /** Whether a "like" says how somebody does something, as in "I burn like a lobster". */
+  private isSimile(place: number): boolean {
+    const before = this.elements.slice(0, place);
+    const verb = before.at(-1);
+    if (verb === undefined || verb.cue !== null || isOfValues(verb)) return false;
+    if (!at(this.elements, place).isCue("like")) return false;
+    return this.phrases.subjects.has(firstWord(at(before, 0))) && !before.some((element) => element.isCue(...WISHES));
   }
 
   /** Whether the clause is about an order, or a complaint about the list, and wishes nothing. */

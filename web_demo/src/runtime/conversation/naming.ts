@@ -5,15 +5,18 @@ import type { Meaning } from "./lexicon";
 import type { Polarity } from "./parsed";
 import type { Wish } from "./query";
 import type { Reading } from "./reading";
+import type { Element } from "./scanning";
 
 const LONGEST_TITLE = 10;
+/** Minimum number of words that name a title without being most of it. */
+const SEVERAL = 3;
 /** Minimum share of the words of a title that "I love ..." or one word names, or it is about something else. */
 const MOST = 0.5;
 
 /** Read a value or a word of the catalogue, or a title; returns the number of elements used. */
 export function readName(reading: Reading, index: number, meaning: Meaning): number {
   const element = at(reading.elements, index);
-  const used = reading.likes || reading.loves ? readTitle(reading, index) : 0;
+  const used = readLiked(reading, index);
   if (used > 0) return used;
   const { text, gap } = element;
   const { isRelated } = meaning;
@@ -29,6 +32,15 @@ export function readName(reading: Reading, index: number, meaning: Meaning): num
   reading.nNamed += 1;
   [reading.joined, reading.limit] = ["", null];
   return isFree ? 2 : 1;
+}
+
+/** Take a title that is liked as the item that is meant; returns the number of elements used. */
+function readLiked(reading: Reading, index: number): number {
+  const { loves } = reading;
+  reading.loves ||= goesOn(reading, index);
+  const used = reading.likes || reading.loves ? readTitle(reading, index) : 0;
+  if (used === 0) reading.loves = loves;
+  return used;
 }
 
 /** A name with the "free" after it, as in "nut free"; an empty text if there is none. */
@@ -53,16 +65,14 @@ function restricted({ ofField: field, lexicon }: Reading, { wish, fields }: Mean
 /** Take the longest run of words that is a title as the item that is meant; returns the number of elements. */
 function readTitle(reading: Reading, index: number): number {
   const { elements, lexicon } = reading;
-  let end = index + 1;
-  while (elements[end]?.gap === 0 && end - index < LONGEST_TITLE) end++;
+  const end = endOfRun(elements, index);
   let start = index;
   while (start > 0 && at(elements, start - 1).isSkipped && at(elements, start).gap === 0) start--;
   for (let last = end; last > index; last--) {
-    const words = elements.slice(start, last).map(({ text }) => text);
-    const row = lexicon.titleRow(words.join(" "));
-    const isLong = !reading.loves && last - index > 1;
-    const isWhole = row !== null && (isLong || lexicon.titleShare(row, words.join(" ")) >= MOST);
-    if (!isWhole || !isTitle(reading, index, last)) continue;
+    const [row, words] = rowOf(reading, [start, index], last);
+    if (row === null || !isTitle(reading, index, last)) continue;
+    const isLong = !reading.loves && (last - index > 1 || nWords(elements.slice(index, last)) >= SEVERAL);
+    if (!isLong && lexicon.titleShare(row, words) < MOST) continue;
     (reading.polarity === "not" ? reading.unlike : reading.similar).push(at(reading.itemIds, row));
     [reading.likes, reading.loves] = [false, false];
     reading.nNamed += 1;
@@ -73,7 +83,62 @@ function readTitle(reading: Reading, index: number): number {
   return 0;
 }
 
+function endOfRun(elements: readonly Element[], index: number): number {
+  let end = index + 1;
+  while (elements[end]?.gap === 0 && end - index < LONGEST_TITLE) end++;
+  return end;
+}
+
 /** Whether a run may be a title: one value of a fact alone is taken for the value. */
 function isTitle({ elements }: Reading, start: number, end: number): boolean {
   return end - start > 1 || (elements[start]?.meaning?.fields.length ?? 0) === 0;
+}
+
+/** The row of a title and the words that name it: from the first start that gives one. */
+function rowOf({ elements, lexicon }: Reading, starts: readonly number[], last: number): [number | null, string] {
+  let words = "";
+  for (const start of starts) {
+    words = textOf(elements.slice(start, last));
+    const row = lexicon.titleRow(words);
+    if (row !== null) return [row, words];
+  }
+  return [null, words];
+}
+
+/** Whether a name follows a title that is liked, as in "I loved Heat and Alien". */
+function goesOn({ elements, likedAt, polarity }: Reading, index: number): boolean {
+  if (likedAt < 0 || polarity !== "want") return false;
+  const between = elements.slice(likedAt + 1, index);
+  const isJoined = between.length > 0 || elements[index]?.gap === 1;
+  return isJoined && between.every((element) => element.isSkipped || element.isCue("to"));
+}
+
+/** The item of which a sentence names words of the title, which are taken for nothing else; or null. */
+export function takeNamedTitle(reading: Reading): string | null {
+  const { elements, lexicon } = reading;
+  for (let start = 0; start < elements.length; start++) {
+    let end = start;
+    while (mayName(elements, start, end)) end++;
+    const named = elements.slice(start, end);
+    const row = nWords(named) < SEVERAL ? null : lexicon.titleRow(textOf(named));
+    if (row === null) continue;
+    reading.said = reading.said.filter((one) => one.at < start || one.at >= end);
+    reading.unknown = reading.unknown.filter((one) => !named.some(({ shown }) => shown === one));
+    return at(reading.itemIds, row);
+  }
+  return null;
+}
+
+function mayName(elements: readonly Element[], start: number, end: number): boolean {
+  const element = elements[end];
+  if (element === undefined || (element.meaning === null && !element.isUnknown)) return false;
+  return end === start || element.gap === 0;
+}
+
+function nWords(elements: readonly Element[]): number {
+  return elements.reduce((sum, { tokens }) => sum + tokens.length, 0);
+}
+
+function textOf(elements: readonly Element[]): string {
+  return elements.map(({ text }) => text).join(" ");
 }

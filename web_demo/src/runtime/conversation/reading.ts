@@ -41,7 +41,7 @@ export class Reading {
   readonly limits: Limit[] = [];
   readonly similar: string[] = [];
   readonly unlike: string[] = [];
-  readonly unknown: string[] = [];
+  unknown: string[] = [];
   problem: Problem | null = null;
   ofProblem = "";
   excludes = false;
