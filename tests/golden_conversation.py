@@ -277,6 +277,8 @@ TALKS: Final[Sequence[tuple[Language, Sequence[str]]]] = (
     ("en", ["no coffee", "coffee please", "hmm", "thanks", "2", "coffee please", "number 1", "1"]),
     ("en", ["between 5 and 6", "I don't like that", "cheaper than 12.50"]),
     ("en", ["tents", "coffee", "coffee"]),
+    ("en", ["cheaper", "even cheaper", "much cheaper", "cheaper still"]),
+    ("en", ["teal", "over 60", "no tea", "tea", "the first"]),
     ("en", ["under 30", "at least 40", "keep under 30", "over 50", "first"]),
     ("en", ["surprise me", "surprise me", "show me something else", "show me something else", "something else"]),
     ("en", ["more like the second", "not this one", "rather red", "quizzical tents", "hello", "teal tents under 1"]),

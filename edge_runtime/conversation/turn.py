@@ -125,12 +125,12 @@ class Turn:
         if parsed.query.intent in ("more", "surprise"):
             hidden = tuple(dict.fromkeys([*self.memory.state.hidden, *filter(None, self.memory.shown or ())]))
         state = State(composed.parts, hidden)
-        if composed.conflict is not None:
-            return self._question(parsed, *which_counts(self.sayings, composed, self.memory.state, hidden))
         if parsed.query.intent == "surprise" and not self.lister(query_of(state.parts), hidden):
             state, hidden = State(composed.parts), ()
         if not self.lister(query_of(state.parts), hidden):
             return self._empty(parsed, state, said)
+        if composed.conflict is not None:
+            return self._question(parsed, *which_counts(self.sayings, composed, self.memory.state, hidden))
         before = self.memory.state
         if state.parts != before.parts or hidden != before.hidden:
             self.memory.go(state)

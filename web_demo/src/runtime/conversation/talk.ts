@@ -275,10 +275,10 @@ class Turn<Item extends { readonly itemId: string }> {
     if (composed.parts.length > MAX_PARTS) return this.listed(query, this.say("too_many"), parsed);
     const isOthers = query.intent === "more" || query.intent === "surprise";
     const hidden = isOthers ? [...new Set([...this.talk.hidden, ...this.shown.filter((itemId) => itemId !== "")])] : [];
-    if (composed.conflict !== null) return this.ask(parsed, composed.parts, composed.conflict, hidden);
     let state: State = { parts: composed.parts, hidden };
     if (query.intent === "surprise" && (await this.isEmpty(state))) state = { ...state, hidden: [] };
     if (await this.isEmpty(state)) return this.empty(parsed, state, said);
+    if (composed.conflict !== null) return this.ask(parsed, composed.parts, composed.conflict, state.hidden);
     const before = this.talk.parts;
     if (!this.isNow(state)) this.talk.go(state);
     return this.listed(query, this.result(parsed, before), parsed);
