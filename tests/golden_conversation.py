@@ -297,6 +297,7 @@ QUERIES: Final[Sequence[Query]] = (
     Query(similar_to=("item-3", "item-40"), unlike=("item-9",)),
     Query(prefer=(Wish("kind", ("a",)),)),
     Query(must_not=(Wish("kind", ("b",)),), prefer=(Wish("kind", ("a", "c")), Wish(None, ("twelve",)))),
+    Query(must=(Wish("kind", ("c",)),), must_not=(Wish(None, ("twelve",)),)),
     Query(unlike=("item-1", "unknown")),
 )
 
@@ -385,7 +386,7 @@ def make_shift() -> Json:
     codes = codes_of(sizes, arrays)
     n_items = sizes.n_items
     items = make_items(
-        ["twelve" if row == 12 else f"number {row}" for row in range(n_items)],
+        [{12: "twelve", 22: "Twelve-free, 22"}.get(row, f"number {row}") for row in range(n_items)],
         kind=[["abcde"[row % 5]] for row in range(n_items)],
     )
     row_of = {item_id: row for row, item_id in enumerate(items.item_id)}

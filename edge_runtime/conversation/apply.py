@@ -67,7 +67,7 @@ class Application:
         for wish in query.must:
             mask &= self.holds(wish)
         for wish in query.must_not:
-            mask &= ~self.holds(wish)
+            mask &= ~self._refuses(wish)
         for limit in query.limits:
             mask &= self._within(limit)
         for item_id in (*query.similar_to, *query.unlike):
@@ -86,6 +86,14 @@ class Application:
             mask |= self._finder.holds_words(value)
         return mask
 
+    def _refuses(self, wish: Wish) -> Mask:
+        """Return which items a wish leaves out: "no parabens" not those of which the titles say "paraben-free"."""
+        mask = self.holds(wish)
+        if wish.field is None:
+            for value in wish.values:
+                mask &= ~self._finder.free_of(value)
+        return mask
+
     def shifted(self, scores: Floats, query: Query) -> Floats:
         """Return the scores with the shift of a query; ``scores`` itself, if there is none."""
         if not (query.similar_to or query.unlike or query.prefer or query.must_not):
@@ -100,7 +108,7 @@ class Application:
             np.maximum(preferred, near, out=preferred)
         excluded = np.zeros(self._n_items, dtype=np.float32)
         for wish in query.must_not:
-            np.maximum(excluded, self._near_mean(self.holds(wish)), out=excluded)
+            np.maximum(excluded, self._near_mean(self._refuses(wish)), out=excluded)
         shift += preferred - np.float32(NEAR_EXCLUDED) * excluded
         np.clip(shift, -BOUND, BOUND, out=shift)
         shifted: Floats = scores + (top[0] - top[-1]) * shift

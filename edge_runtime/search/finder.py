@@ -20,6 +20,7 @@ MAX_WORDS: Final = 16
 IMPORTANT_FIELDS: Final = frozenset({"brand", "categories", "category", "genre", "genres"})
 N_ITEMS_OF_A_RARE_WORD: Final = 1000
 """A word is rare if it occurs in at most one of this many items."""
+_FREE: Final = "free"
 TITLE_WEIGHT: Final = 4
 IMPORTANT_WEIGHT: Final = 2
 
@@ -113,6 +114,16 @@ class Finder:
         matched = (n_matched == len(words)).astype(np.uint8) if words else n_matched
         title, fact = self._by_item(matched)
         return (title | fact) > 0
+
+    def free_of(self, text: str) -> NDArray[np.bool_]:
+        """Return which titles name something only to say that the item is free of it, ``[n_items]``: "paraben-free"."""
+        words = [stem(word) for word in words_of(text[:MAX_CHARACTERS])]
+        is_free = self.holds_words(f"{text} {_FREE}")
+        for row in np.flatnonzero(is_free).tolist():
+            title = [stem(word) for word in words_of(self._titles[row])]
+            ends = [at + len(words) for at in range(len(title)) if title[at : at + len(words)] == words]
+            is_free[row] = bool(ends) and all(title[end : end + 1] == [_FREE] for end in ends)
+        return is_free
 
     def titled(self, text: str) -> int | None:
         """Return the row of the best match for a text of which every word is in the title; None if there is none."""

@@ -33,6 +33,7 @@ interface GoldenQuery {
   readonly similar_to?: string[];
   readonly unlike?: string[];
   readonly prefer?: Wish[];
+  readonly must?: Wish[];
   readonly must_not?: Wish[];
 }
 
@@ -163,6 +164,7 @@ describe("a query shifts scores as in Python", () => {
   test.each(shift.cases)("$query", async ({ query: given, expected, best }) => {
     const { application } = await shopOf(columns, [new Cosines(codes)]);
     const query = queryOf({
+      must: given.must ?? [],
       similarTo: given.similar_to ?? [],
       unlike: given.unlike ?? [],
       prefer: given.prefer ?? [],

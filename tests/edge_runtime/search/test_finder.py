@@ -86,3 +86,21 @@ def test_ties_are_broken_by_popularity_then_by_row() -> None:
 
 def test_a_catalogue_without_facts_or_words_can_be_searched() -> None:
     assert Finder(Items(["a"], ["!"], {}), np.zeros(1, dtype=np.uint8)).find("mug", 3) == []
+
+
+@pytest.mark.parametrize(
+    ("title", "is_free"),
+    [
+        ("Soap, Paraben-Free", True),
+        ("Paraben free soap, no SLS", True),
+        ("Soap without paraben", False),
+        ("Free soap with paraben", False),
+        ("Paraben soap, paraben free box", False),
+        ("Paraben soap, fragrance-free", False),
+        ("Fragrance free", False),
+    ],
+)
+def test_a_title_is_free_of_what_it_names_only_before_a_free(title: str, *, is_free: bool) -> None:
+    finder = Finder(Items(["a"], [title], {}), np.zeros(1, dtype=np.uint8))
+
+    assert finder.free_of("parabens").tolist() == [is_free]

@@ -33,7 +33,7 @@ export class Application {
   allowed(query: Query): Mask {
     const mask = new Uint8Array(this.nItems).fill(1);
     for (const wish of query.must) keep(mask, this.holds(wish), 1);
-    for (const wish of query.mustNot) keep(mask, this.holds(wish), 0);
+    for (const wish of query.mustNot) keep(mask, this.refuses(wish), 0);
     for (const limit of query.limits) keep(mask, this.within(limit), 1);
     for (const row of this.rowsOf([...query.similarTo, ...query.unlike])) mask[row] = 0;
     return mask;
@@ -49,6 +49,13 @@ export class Application {
     return mask;
   }
 
+  /** Which items a wish leaves out: "no parabens" not those of which the titles say "paraben-free". */
+  private refuses(wish: Wish): Mask {
+    const mask = this.holds(wish);
+    if (wish.field === null) for (const value of wish.values) keep(mask, this.finder.freeOf(value), 0);
+    return mask;
+  }
+
   /** The scores with the shift of a query; `scores` itself, if there is none. */
   shifted(scores: Float32Array, query: Query): Float32Array {
     const { similarTo, unlike, prefer, mustNot } = query;
@@ -58,7 +65,7 @@ export class Application {
     const near = this.nearItems(similarTo);
     const far = this.nearItems(unlike);
     const preferred = this.most(prefer.map((wish) => this.nearPreferred(this.holds(wish))));
-    const excluded = this.most(mustNot.map((wish) => this.nearMean(this.holds(wish))));
+    const excluded = this.most(mustNot.map((wish) => this.nearMean(this.refuses(wish))));
     return scores.map((score, row) => {
       const alike = Math.fround((near[row] ?? 0) - (far[row] ?? 0));
       const liked = Math.fround((preferred[row] ?? 0) - NEAR_EXCLUDED * (excluded[row] ?? 0));
