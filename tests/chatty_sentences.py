@@ -76,6 +76,9 @@ CHATTY: Final[tuple[tuple[int | None, str, str], ...]] = tuple(
 - | where is my order, I paid for the boots on Monday | !nothing
 - | can I return the boots if I wore them | !nothing
 - | boots please, they itch like coffee | +Boots
+- | I drift like coffee, boots please | +Boots
+- | they itch like coffee | !nothing
+- | my friend wore something like leather boots | ~"Aster Drift Leather Boots, red"
 - | boots, but not from them, my last pair fell apart | +Boots
 - | it's all Aster here, more variety please | varied
 - | it's all Aster here | !nothing

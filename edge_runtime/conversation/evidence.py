@@ -15,6 +15,7 @@ from edge_runtime.conversation.lexicon import Lexicon
 from edge_runtime.conversation.numbers import LIMITS
 from edge_runtime.conversation.scanning import Element
 from edge_runtime.conversation.tokens import phrase_of
+from edge_runtime.conversation.words import Cue
 
 Lead = Literal["wish", "weak", "start", "word", "away", "owned"]
 """What stands before a name: a wish, another cue, nothing but the beginning of the clause, a word that was not
@@ -43,12 +44,16 @@ _REACH: Final = 3
 """Maximum number of words without meaning between a wish and what is wished for."""
 
 
+_SIMILE: Final = Cue(frozenset({"simile"}))
+
+
 def weighed(elements: Sequence[Element], lexicon: Lexicon) -> list[Element]:
     """Return the elements of a sentence; names of which little is sure are doubtful, or without their meaning."""
     kept: list[Element] = []
     weights: list[Weight] = []
     doubted: list[Element] = []
     for clause in _clauses(elements, lexicon):
+        clause.take_similes()
         for index, element in enumerate(clause.elements):
             weight = clause.weight(index)
             if weight in ("doubtful", "none"):
@@ -161,6 +166,12 @@ class _Clause:
             return self._is_sure_value(index, lead)
         return self._is_sure_word(index, lead)
 
+    def take_similes(self) -> None:
+        """Take a "like" that says how somebody does something for no wish, as in "I burn like a lobster"."""
+        for index, element in enumerate(self.elements):
+            if self._is_simile(index):
+                self.elements[index] = replace(element, cue=_SIMILE)
+
     def leave_out_intents(self) -> None:
         """Take phrases such as "others" for talk where most of the clause was not understood."""
         if self._n_unknown() <= _MOST_UNKNOWN:
@@ -235,7 +246,7 @@ class _Clause:
                 return self._lead(at)
             if before.is_unknown:
                 return "word"
-            if self._is_simile(at):
+            if before.is_cue("simile"):
                 return "owned"
             if before.text in self.lexicon.phrases.possessives and at == index - 1:
                 lead = self._lead(at)
@@ -254,9 +265,9 @@ class _Clause:
         return "start"
 
     def _is_simile(self, index: int) -> bool:
-        """Return whether a "like" says how somebody does something, as in "I burn like a lobster"."""
-        before = self.elements[index - 1] if index else None
-        if before is None or not self.elements[index].is_cue("like") or before.cue or self._is_value(before):
+        before, element = self.elements[index - 1] if index else None, self.elements[index]
+        is_like = element.is_cue("like") and len(element.tokens) == 1  # not "something like"
+        if before is None or not is_like or before.cue or self._is_value(before):
             return False
         wishes = any(element.is_cue(*_WISHES[:-2]) for element in self.elements[:index])
         return not wishes and self.elements[0].tokens[0].text in self.lexicon.phrases.subjects

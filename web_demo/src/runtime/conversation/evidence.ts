@@ -8,7 +8,7 @@ import type { Lexicon } from "./lexicon";
 import { LIMIT_NAMES } from "./numbers";
 import { Element } from "./scanning";
 import { joined, phraseOf } from "./tokens";
-import type { Phrases } from "./words";
+import type { Cue, Phrases } from "./words";
 
 /**
  * What stands before a name: a wish, another cue, nothing but the beginning of the clause, a word that was not understood,
@@ -38,6 +38,7 @@ const LEAST = 0.5;
 const LEAST_OF_VALUES = 0.3;
 /** Maximum number of words without meaning between a wish and what is wished for. */
 const REACH = 3;
+const SIMILE: Cue = { names: new Set(["simile"]), position: null, number: null, decade: null, field: null };
 
 /** The elements of a sentence; names of which little is sure are doubtful, or without their meaning. */
 export function weighed(elements: readonly Element[], lexicon: Lexicon): Element[] {
@@ -117,6 +118,7 @@ class Clause {
   }
 
   weighed(): Weighed[] {
+    this.takeSimiles();
     const weights = [...this.elements.keys()].map((index) => {
       const weight = this.weight(index);
       if (weight === "doubtful" || weight === "none") this.forget(index);
@@ -266,7 +268,7 @@ class Clause {
     if (before === undefined) return "start";
     if (before.meaning !== null) return this.lead(place);
     if (before.isUnknown) return "word";
-    if (this.isSimile(place)) return "owned";
+    if (before.isCue("simile")) return "owned";
     if (place === index - 1 && this.isPossessive(before)) {
       const lead = this.lead(place);
       return lead === "wish" || lead === "weak" ? lead : "owned";
@@ -290,12 +292,19 @@ class Clause {
     return this.phrases.possessives.has(text);
   }
 
-  /** Whether a "like" says how somebody does something, as in "I burn like a lobster". */
-  private isSimile(place: number): boolean {
-    const before = this.elements.slice(0, place);
+  /** Take a "like" that says how somebody does something for no wish, as in "I burn like a lobster". */
+  private takeSimiles(): void {
+    for (const [index, { tokens }] of this.elements.entries()) {
+      if (this.isSimile(index)) this.elements[index] = new Element(tokens, SIMILE);
+    }
+  }
+
+  private isSimile(index: number): boolean {
+    const before = this.elements.slice(0, index);
     const verb = before.at(-1);
     if (verb === undefined || verb.cue !== null || isOfValues(verb)) return false;
-    if (!at(this.elements, place).isCue("like")) return false;
+    const element = at(this.elements, index);
+    if (!element.isCue("like") || element.tokens.length > 1) return false; // not "something like"
     return this.phrases.subjects.has(firstWord(at(before, 0))) && !before.some((element) => element.isCue(...WISHES));
   }
 
