@@ -15,7 +15,7 @@ from tests.watched import Watch
 
 # A command and the stages of its work.
 STAGES = r"(laptop-x86_64|browser-wasm): .* \.\.\.$|(reading|ranking) .* \.\.\.$"
-OURS = rf"\$ pocketrec |(teacher|student): epoch |writer: |{STAGES}"
+OURS = rf"\$ pocketrec |advice: |(teacher|student): epoch |writer: |{STAGES}"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
