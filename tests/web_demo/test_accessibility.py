@@ -224,7 +224,9 @@ def test_the_focus_returns_to_the_button_after_cancel_and_after_delete(
     page = tab.page
     tab.open(server.url)
     tab.choose(tab.titles()[0])
-    page.get_by_role("button", name="Delete my data").press("Enter")
+    ask = page.get_by_role("button", name="Delete my data")
+    expect(ask).to_be_enabled()  # a click waits for it, a key does not
+    ask.press("Enter")
     expect(page.get_by_role("button", name="Delete", exact=True)).to_be_focused()
 
     page.get_by_role("button", name=answer, exact=True).press("Enter")
