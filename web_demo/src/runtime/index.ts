@@ -14,8 +14,8 @@ import { openReference } from "./reference";
 export type { Fetch, FileStore } from "./bundle";
 export type { Manifest } from "./bundleJson";
 export type { Candidate } from "./candidates";
+export type { Chip, Question } from "./conversation/outcome";
 export type { Query } from "./conversation/query";
-export type { Chip, Question } from "./conversation/talk";
 export {
   BundleError,
   BundleIntegrityError,

@@ -6,8 +6,8 @@
 import type { Bundle } from "./bundle";
 import type { Manifest } from "./bundleJson";
 import type { Candidate, EngineCandidates, OpenEngine } from "./candidates";
+import type { Answer, Chip } from "./conversation/outcome";
 import type { Listing, Said, Sayable } from "./conversation/said";
-import type { Answer, Chip } from "./conversation/talk";
 import type { Adapted } from "./encoder";
 import { ClosedError, UnknownItemError } from "./errors";
 import { shown, type Where } from "./filters/conditions";

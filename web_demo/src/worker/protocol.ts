@@ -3,7 +3,7 @@
 import type { Bytes } from "../runtime/bytes";
 import type { Candidate } from "../runtime/candidates";
 import type { EventName } from "../runtime/constants";
-import type { Chip } from "../runtime/conversation/talk";
+import type { Chip } from "../runtime/conversation/outcome";
 import type { Profile } from "../runtime/profile/report";
 import type { Manner } from "../runtime/reasons/explainer";
 import type { Piece } from "../runtime/reasons/wordings";

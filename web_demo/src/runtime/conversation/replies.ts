@@ -1,23 +1,8 @@
 /** Which option of a question a reply means. The same as `edge_runtime/conversation/replies.py`. */
 
-import type { Parts } from "./parts";
+import type { Option } from "./memory";
 import { phraseOf, separate, textsOf } from "./tokens";
 import { listOf, type Phrases } from "./words";
-
-/** What counts. */
-export interface State {
-  readonly parts: Parts;
-  /** Item ids that were shown before "something else". */
-  readonly hidden: readonly string[];
-}
-
-/** A reply to a question, and what counts after it. */
-export interface Option {
-  readonly text: string;
-  readonly state: State;
-  /** Whether it declines what was asked. */
-  readonly isNo?: boolean;
-}
 
 /** The option that a reply names: its text or a part of it, its position, yes, no or both. */
 export function chosen(options: readonly Option[], text: string, phrases: Phrases): Option | null {

@@ -9,8 +9,10 @@ import type { Finder } from "../search/finder";
 import { Sayings } from "./answers";
 import { Application } from "./apply";
 import { type Catalogue, Hearing } from "./hearing";
+import type { Answer, Chip } from "./outcome";
 import { changesList, type Query } from "./query";
-import { type Answer, addedText, type Chip, Conversation, takenBack } from "./talk";
+import { Conversation } from "./talk";
+import { addedText, takenBack } from "./turn";
 import { listOf, type Phrases, phrasesOf } from "./words";
 
 /** Maximum number of characters of all examples with commas, which fit a field on a phone. */
