@@ -11,7 +11,7 @@ const BUNDLES = "http://127.0.0.1:8000";
 /** One chunk, though list texts need a part of it only. */
 const REASONS = {
   name: "reasons",
-  test: /\/(runtime\/reasons\/(?!grammar)[a-zA-Z]+\.ts|worker\/reasons\.ts|reasons\/(quoting|rules)\.json)$/,
+  test: /\/(runtime\/(languages|reasons\/(?!grammar)[a-zA-Z]+)\.ts|worker\/reasons\.ts|reasons\/(quoting|rules)\.json)$/,
 };
 
 export default defineConfig({

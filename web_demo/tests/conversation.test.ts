@@ -11,7 +11,7 @@ import { type Limit, type Query, queryOf, type Wish } from "../src/runtime/conve
 import { Conversation } from "../src/runtime/conversation/talk";
 import { tokensOf } from "../src/runtime/conversation/tokens";
 import type { Host } from "../src/runtime/conversation/turn";
-import { phrasesOf, spokenFor } from "../src/runtime/conversation/words";
+import { spokenPhrases } from "../src/runtime/conversation/words";
 import { Cosines } from "../src/runtime/cosines";
 import { LiveFacts } from "../src/runtime/filters/live";
 import { FactTable } from "../src/runtime/filters/table";
@@ -120,7 +120,7 @@ describe("a sentence asks for what Python understands", () => {
   test.each(parse.sentences)("%s, about %s: %s", async (language, about, text, expected) => {
     const shown = (await hostOf(shop).list(queryOf(), [])).map(({ itemId }) => itemId);
     const itemId = about === null ? null : (shown[about - 1] ?? null);
-    const phrases = await phrasesOf(language);
+    const phrases = await spokenPhrases.load(language);
 
     const parsed = shop.hearing.parse(text, phrases, { shown, about: itemId, facts: shop.hearing.facts });
 
@@ -140,7 +140,7 @@ describe("a conversation is answered as in Python", () => {
   test.each(talks.map(([language, answers]) => [language, answers[0]?.said, answers] as const))(
     "%s: %s …",
     async (language, _, answers) => {
-      const phrases = await phrasesOf(language);
+      const phrases = await spokenPhrases.load(language);
       const conversation = new Conversation();
 
       for (const expected of answers) {
@@ -184,7 +184,7 @@ describe("a query shifts scores as in Python", () => {
 
 describe("a conversation", () => {
   test("has one chip less after a removal, which can be undone", async () => {
-    const phrases = await phrasesOf("en");
+    const phrases = await spokenPhrases.load("en");
     const conversation = new Conversation();
     const before = await conversation.say("no coffee, under 50", phrases, hostOf(shop));
 
@@ -202,7 +202,7 @@ describe("a conversation", () => {
     const live = new LiveFacts();
     const there = await shopOf(parse, [], live);
     live.set({ "item-23": { price: 0.5 } });
-    const phrases = await phrasesOf("en");
+    const phrases = await spokenPhrases.load("en");
 
     const { items } = await new Conversation().say("under 1", phrases, hostOf(there));
 
@@ -210,7 +210,7 @@ describe("a conversation", () => {
   });
 
   test("tells sentences from words to search for", async () => {
-    const phrases = await phrasesOf("en");
+    const phrases = await spokenPhrases.load("en");
     const conversation = new Conversation();
 
     expect(conversation.asks("cheaper", phrases, shop.hearing)).toBe(true);
@@ -221,8 +221,8 @@ describe("a conversation", () => {
 });
 
 test("a language without words is refused, and a browser's language without words is answered in English", async () => {
-  await expect(phrasesOf("xx")).rejects.toThrow("language must be one of de, en, es, fr, zh");
-  expect(["de-AT", "zh", "xx-YY", ""].map(spokenFor)).toEqual(["de", "zh", "en", "en"]);
+  await expect(spokenPhrases.load("xx")).rejects.toThrow("language must be one of de, en, es, fr, zh");
+  expect(["de-AT", "zh", "xx-YY", ""].map(spokenPhrases.forTag)).toEqual(["de", "zh", "en", "en"]);
 });
 
 test("numbers are written as in Python, with the even one of two that are equally near", () => {

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { findEvidence } from "../src/runtime/reasons/evidence";
 import type { Fact } from "../src/runtime/reasons/facts";
 import { grammar } from "../src/runtime/reasons/grammar";
-import { languageFor, phrasesOf } from "../src/runtime/reasons/phrasebook";
+import { phrasebooks } from "../src/runtime/reasons/phrasebook";
 import { prompt } from "../src/runtime/reasons/prompt";
 import { clean, isAmount } from "../src/runtime/reasons/quoting";
 import type { Wording } from "../src/runtime/reasons/wordings";
@@ -124,7 +124,7 @@ describe("evidence", () => {
 
 describe("the language of reasons", () => {
   test("is the browser's where there are phrases in it, and English elsewhere", () => {
-    expect(["en-GB", "de-AT", "ZH", "xx", "tlh-Latn", ""].map(languageFor)).toEqual([
+    expect(["en-GB", "de-AT", "ZH", "xx", "tlh-Latn", ""].map(phrasebooks.forTag)).toEqual([
       "en",
       "de",
       "zh",
@@ -135,7 +135,7 @@ describe("the language of reasons", () => {
   });
 
   test("is refused by name if there are no phrases", async () => {
-    await expect(phrasesOf("xx")).rejects.toThrow('language must be one of de, en, es, fr, zh, got "xx"');
+    await expect(phrasebooks.load("xx")).rejects.toThrow('language must be one of de, en, es, fr, zh, got "xx"');
   });
 });
 

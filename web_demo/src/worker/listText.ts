@@ -3,9 +3,9 @@
  * Loaded when the user first asks for it.
  */
 
+import { ENGLISH } from "../runtime/languages";
 import { listCase } from "../runtime/listText/cases";
 import { type Piece, writeText } from "../runtime/listText/writing";
-import { ENGLISH } from "../runtime/reasons/phrasebook";
 import type { ListTextView, Notify } from "./protocol";
 import type { Reasons } from "./reasons";
 import type { ReasonWriter } from "./reasonWriter";

@@ -5,9 +5,10 @@
 
 import { at } from "../runtime/at";
 import type { CountsClears, History, HistoryEvent } from "../runtime/events";
+import { ENGLISH } from "../runtime/languages";
 import type { Evidence } from "../runtime/reasons/evidence";
 import type { Explained, ListExplanation, Manner } from "../runtime/reasons/explainer";
-import { ENGLISH, languageFor } from "../runtime/reasons/phrasebook";
+import { phrasebooks } from "../runtime/reasons/phrasebook";
 import { addChoice, mostFrequent, readChoices } from "../runtime/reasons/preference";
 import type { Recommender } from "../runtime/recommender";
 import type { CardReason, Why } from "./protocol";
@@ -62,7 +63,7 @@ export class Reasons {
     private readonly host: ReasonsHost,
     tag: string,
   ) {
-    this.language = languageFor(tag);
+    this.language = phrasebooks.forTag(tag);
   }
 
   /** Find the reasons of a list and show them; ends early when another list is explained. */

@@ -1,7 +1,7 @@
 /** What the user says about the list that is shown. Loaded with the first focus of the field, and kept in memory only. */
 
 import { examplesOf, type Listing, Said, type Sayable } from "../runtime/conversation/said";
-import { listOf, phrasesOf, spokenFor } from "../runtime/conversation/words";
+import { listOf, spokenPhrases } from "../runtime/conversation/words";
 import type { Ranking } from "../runtime/recommender";
 import type { TalkView } from "./protocol";
 
@@ -21,7 +21,7 @@ export class Talk {
 
   /** @param tag the browser's language, such as `de-AT`. */
   constructor(tag: string) {
-    this.language = spokenFor(tag);
+    this.language = spokenPhrases.forTag(tag);
   }
 
   /**
@@ -30,7 +30,7 @@ export class Talk {
    * @param kind the category of the first item, or an empty text.
    */
   async examples(release: Sayable, shown: readonly string[], kind: string): Promise<readonly string[]> {
-    const [hearing, phrases] = await Promise.all([release.hearing(), phrasesOf(this.language)]);
+    const [hearing, phrases] = await Promise.all([release.hearing(), spokenPhrases.load(this.language)]);
     return examplesOf(phrases, hearing, shown, kind);
   }
 
@@ -44,7 +44,7 @@ export class Talk {
 
   /** Take back the last sentence. */
   async undo(about: TalkedAbout): Promise<TalkView> {
-    const { words } = await phrasesOf(this.language);
+    const { words } = await spokenPhrases.load(this.language);
     return this.say(listOf(words.cues, "undo")[0] ?? "", about);
   }
 

@@ -13,7 +13,7 @@ import type { Answer, Chip } from "./outcome";
 import { changesList, type Query } from "./query";
 import { Conversation } from "./talk";
 import { addedText, takenBack } from "./turn";
-import { listOf, type Phrases, phrasesOf } from "./words";
+import { listOf, type Phrases, spokenPhrases } from "./words";
 
 /** Maximum number of characters of all examples with commas, which fit a field on a phone. */
 const MAX_OF_EXAMPLES = 28;
@@ -97,7 +97,7 @@ export class Said {
 
   /** Whether `say` is the right call for a text, and not a search: it replies or asks for something, and is no title. */
   async asks(release: Sayable, text: string, language: string): Promise<boolean> {
-    const [hearing, phrases] = await Promise.all([release.hearing(), phrasesOf(language)]);
+    const [hearing, phrases] = await Promise.all([release.hearing(), spokenPhrases.load(language)]);
     return this.conversation.asks(text, phrases, hearing);
   }
 
@@ -125,13 +125,13 @@ export class Said {
   }
 
   private async sayings(language: string): Promise<Sayings> {
-    const { words } = await phrasesOf(language);
+    const { words } = await spokenPhrases.load(language);
     return new Sayings(words, (itemId) => this.hearing?.title(itemId) ?? itemId);
   }
 
   private async answer(release: Sayable, text: string, listing: Listing, turn: Turn): Promise<Answer<ListedRow>> {
     const { language, shown = null, about = null, reason = () => null } = turn;
-    const [hearing, phrases] = await Promise.all([release.hearing(), phrasesOf(language)]);
+    const [hearing, phrases] = await Promise.all([release.hearing(), spokenPhrases.load(language)]);
     this.hearing = hearing;
     const { ids } = release.items;
     const host = {

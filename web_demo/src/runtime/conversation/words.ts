@@ -3,6 +3,7 @@
  * `edge_runtime/conversation/words.py`, with the same files, of which only the one in use is loaded.
  */
 
+import { byLanguage } from "../languages";
 import { separate, textsOf } from "./tokens";
 
 type Lists = Readonly<Record<string, readonly string[]>>;
@@ -65,42 +66,18 @@ export interface Phrases {
   readonly ordinary: ReadonlySet<string>;
 }
 
-const ENGLISH = "en";
-const FOLDER = "../../../../edge_runtime/conversation/words/";
-const files = import.meta.glob<Words>("../../../../edge_runtime/conversation/words/*.json", { import: "default" });
-const loaded = new Map<string, Promise<Phrases>>();
-
-/** The language of a conversation for a browser's language, such as `de-AT`; English if there are no words of it. */
-export function spokenFor(tag: string): string {
-  const language = tag.split("-")[0]?.toLowerCase() ?? "";
-  return `${FOLDER}${language}.json` in files ? language : ENGLISH;
-}
-
-/**
- * Load the phrases of a language.
- *
- * @throws RangeError there are no words of it.
- */
-export async function phrasesOf(language: string): Promise<Phrases> {
-  const load = files[`${FOLDER}${language}.json`];
-  if (load === undefined) {
-    const known = Object.keys(files).map((path) => path.slice(FOLDER.length, -".json".length));
-    throw new RangeError(`language must be one of ${known.join(", ")}, got ${JSON.stringify(language)}`);
-  }
-  const known = loaded.get(language);
-  if (known !== undefined) return known;
-  const phrases = load().then((words) => ordered(language, words));
-  loaded.set(language, phrases);
-  phrases.catch(() => loaded.delete(language)); // the next call tries again
-  return phrases;
-}
+/** The phrases of each language of a conversation. */
+export const spokenPhrases = byLanguage(
+  import.meta.glob<Words>("../../../../edge_runtime/conversation/words/*.json", { import: "default" }),
+  phrasesFrom,
+);
 
 /** A list by its key; empty if there is none. */
 export function listOf(lists: Lists, key: string): readonly string[] {
   return Object.hasOwn(lists, key) ? (lists[key] ?? []) : [];
 }
 
-function ordered(language: string, words: Words): Phrases {
+function phrasesFrom(words: Words, language: string): Phrases {
   const names = new Map<string, Set<string>>();
   for (const [name, listed] of Object.entries({ ...words.cues, skip: words.skip })) {
     for (const text of listed.map(textsOf)) names.set(text, (names.get(text) ?? new Set()).add(name));

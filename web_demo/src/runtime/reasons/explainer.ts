@@ -9,7 +9,7 @@ import { type Claim, claimsOfList } from "./claims";
 import { type Evidence, findEvidence } from "./evidence";
 import { type Fact, FactFinder } from "./facts";
 import { type Name, shortNames } from "./names";
-import { type Phrases, phrasesOf } from "./phrasebook";
+import { type Phrases, phrasebooks } from "./phrasebook";
 import { prompt } from "./prompt";
 import { Speaker, type Wording } from "./wordings";
 import { STYLES, type Style, TONES, type Tone } from "./words";
@@ -82,7 +82,7 @@ export class Explainer {
   async about(listed: Listed, manner: Manner, language: string): Promise<ListExplanation> {
     check("style", manner.style, STYLES);
     check("tone", manner.tone, TONES);
-    return new ListExplanation(this.items, this.finder, listed, manner, await phrasesOf(language), this.kind);
+    return new ListExplanation(this.items, this.finder, listed, manner, await phrasebooks.load(language), this.kind);
   }
 }
 

@@ -1,8 +1,7 @@
 /** The phrases of each language: data in `edge_runtime/reasons/phrases/`, of which only the one in use is loaded. */
 
+import { byLanguage } from "../languages";
 import type { Tone } from "./words";
-
-export const ENGLISH = "en";
 
 export type Wordings = Readonly<Record<Tone, readonly string[]>>;
 
@@ -35,25 +34,8 @@ export interface Phrases {
   readonly detailed: Wordings;
 }
 
-const FOLDER = "../../../../edge_runtime/reasons/phrases/";
-const files = import.meta.glob<Phrases>("../../../../edge_runtime/reasons/phrases/*.json", { import: "default" });
-
-/** The language of reasons for a browser's language, such as `de-AT`; English if there are no phrases in it. */
-export function languageFor(tag: string): string {
-  const language = tag.split("-")[0]?.toLowerCase() ?? "";
-  return `${FOLDER}${language}.json` in files ? language : ENGLISH;
-}
-
-/**
- * Load the phrases of a language.
- *
- * @throws RangeError there are none.
- */
-export async function phrasesOf(language: string): Promise<Phrases> {
-  const load = files[`${FOLDER}${language}.json`];
-  if (load === undefined) {
-    const known = Object.keys(files).map((path) => path.slice(FOLDER.length, -".json".length));
-    throw new RangeError(`language must be one of ${known.join(", ")}, got ${JSON.stringify(language)}`);
-  }
-  return load();
-}
+/** The phrases of each language of reasons. */
+export const phrasebooks = byLanguage(
+  import.meta.glob<Phrases>("../../../../edge_runtime/reasons/phrases/*.json", { import: "default" }),
+  (phrases) => phrases,
+);
