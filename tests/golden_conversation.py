@@ -5,6 +5,7 @@ review the diff.
 """
 
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from edge_runtime.conversation.hearing import Hearing
 from edge_runtime.conversation.query import Query, Wish
 from edge_runtime.conversation.rules import Context
 from edge_runtime.conversation.talk import Conversation
-from edge_runtime.conversation.tokens import tokens_of
+from edge_runtime.conversation.tokens import Token, tokens_of
 from edge_runtime.conversation.words import Language
 from edge_runtime.filters.live import LiveFacts, with_live
 from edge_runtime.filters.table import FactTable
@@ -45,10 +46,12 @@ PEOPLE = ("Ada Stone", "Ben Reed", "Cleo Marsh")
 
 TEXTS: Final[Sequence[str]] = (
     "I don't want L'Étoile, 19.90 or SPF50!", "the 2nd; 1,50 € … 1.234", "200元以下的帐篷。", "überrasch mich", "ﬁne ½",
-    "90s 1990's", "", "  \n ", "a" * 400, "1,000 1.000,50 1'000 1\u2019000.5 1 500 1\u202f000\u00a0000 0.125 10,000 BC",
-    "-5 \u22125 -$5 20-40 20 -40 SPF-50 1e9 1E+400 5k 4K 30% 30 % 80s 1,00,000 1,0000 1,000,50 1.2.3", "9" * 290,
-    "ﷺ" * 300, "ß" * 300, "😀a" * 200,
+    "90s 1990's", "", "  \n ", "1,000 1.000,50 1'000 1\u2019000.5 1 500 1\u202f000\u00a0000 0.125 10,000 BC",
+    "-5 \u22125 -$5 20-40 20 -40 SPF-50 1e9 1E+400 5k 4K 30% 30 % 80s 1,00,000 1,0000 1,000,50 1.2.3",
 )  # fmt: skip
+
+LONG_TEXTS: Final[Sequence[tuple[str, int]]] = (("a", 400), ("9", 290), ("ﷺ", 300), ("ß", 300), ("😀a", 200))
+"""A text, and how often it is repeated."""
 
 _SENTENCES: Final[Sequence[tuple[Language, int | None, str]]] = (
     (
@@ -414,16 +417,29 @@ def make_shift() -> Json:
     }
 
 
+def summary_of(tokens: Sequence[Token]) -> Json:
+    """Return what `tokens.json` has of the tokens of a long text."""
+    lines = "\n".join(f"{one.text}\t{one.stem}\t{one.shown}\t{one.gap}" for one in tokens)
+    first, last = ([one.text, one.stem, one.number, one.gap] for one in (tokens[0], tokens[-1]))
+    return {"n": len(tokens), "first": first, "last": last, "sha256": sha256(lines.encode()).hexdigest()}
+
+
 def make_all() -> dict[str, Json]:
     """Return the contents of the files by name."""
     made = Shop()
     tokens = [
         [text, [[one.text, one.stem, one.shown, one.number, one.gap] for one in tokens_of(text)]] for text in TEXTS
     ]
+    long = [[text, times, summary_of(tokens_of(text * times))] for text, times in LONG_TEXTS]
     return {
         "tokens.json": {
-            "about": "Sentences and their tokens: text, stem, as written, number, gap.",
+            "about": (
+                "Sentences and their tokens: text, stem, as written, number, gap. A long one is a text and how often "
+                "it is repeated, with the number of tokens, the first and last of them except for how they are "
+                "written, and the SHA-256 of all: text, stem, as written and gap, joined by tabs, one token a line."
+            ),
             "texts": tokens,
+            "long": long,
         },
         "parse.json": {
             "about": (

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { deflateSync } from "node:zlib";
@@ -50,9 +51,10 @@ function golden<T>(name: string): T {
   return JSON.parse(readFileSync(join(import.meta.dirname, "../../tests/golden", name), "utf8")) as T;
 }
 
-const { texts } = golden<{ texts: [string, [string, string, string, number | null, number][]][] }>(
-  "conversation/tokens.json",
-);
+const { texts, long } = golden<{
+  texts: [string, [string, string, string, number | null, number][]][];
+  long: [string, number, Json][];
+}>("conversation/tokens.json");
 const parse = golden<Columns & { sentences: [string, number | null, string, Json][] }>("conversation/parse.json");
 const { talks } = golden<{ talks: [string, GoldenAnswer[]][] }>("conversation/talks.json");
 const shift = golden<{
@@ -113,6 +115,16 @@ describe("a sentence has the tokens that Python finds", () => {
     const found = tokensOf(text).map(({ text, stem, shown, number, gap }) => [text, stem, shown, number, gap]);
 
     expect(found).toEqual(tokens);
+  });
+
+  test.each(long)("%j, %i times", (text, times, expected) => {
+    const tokens = tokensOf(text.repeat(times));
+    const [first, last] = [tokens[0], tokens.at(-1)].map((one) => one && [one.text, one.stem, one.number, one.gap]);
+    const lines = tokens.map(({ text, stem, shown, gap }) => [text, stem, shown, gap].join("\t")).join("\n");
+
+    const sha256 = createHash("sha256").update(lines).digest("hex");
+
+    expect({ n: tokens.length, first, last, sha256 }).toEqual(expected);
   });
 });
 
