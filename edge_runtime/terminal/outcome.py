@@ -9,7 +9,7 @@ import sys
 from os import PathLike, fspath
 from typing import NoReturn
 
-from edge_runtime.terminal.console import print_error, print_json
+from edge_runtime.terminal.console import Console, print_error, print_json
 
 
 def print_result(result: object) -> None:
@@ -19,6 +19,21 @@ def print_result(result: object) -> None:
         result: a mapping, or a struct or dataclass whose fields become entries.
     """
     print_json({"ok": True} | _entries(result))
+
+
+def print_outcome(result: object, sentences: str, *following: str | PathLike[str], as_json: bool) -> None:
+    """Print the result of a command that succeeded as JSON, or in sentences with the command that usually comes next.
+
+    Args:
+        result: as for :func:`print_result`.
+        sentences: what was done.
+        following: the words of the next command, without ``pocketrec``.
+        as_json: print one JSON object.
+    """
+    if as_json:
+        print_result(result)
+    else:
+        Console(soft_wrap=True).print(f"{sentences}\n{next_command(*following)}")
 
 
 def fail(error: Exception, message: str = "", *, as_json: bool, result: object = None, exit_code: int = 1) -> NoReturn:

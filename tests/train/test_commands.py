@@ -15,7 +15,8 @@ from edge_runtime.cli import _stoppable, main
 from edge_runtime.interrupt import Interrupt
 from tests.live_server import POCKETREC
 from tests.tiny_shop import write_shop
-from train.commands import checked_backbone_settings, chosen_plugins, train
+from train.commands import train
+from train.commands.settings import checked_backbone_settings, chosen_plugins
 from train.data.world.commands import world
 
 

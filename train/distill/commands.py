@@ -74,8 +74,7 @@ def prune(
 
     Example: pocketrec prune --run runs/student --data my-shop --heads 3 --channels 64 --out runs/narrow
     """
-    from edge_runtime.terminal.console import Console
-    from edge_runtime.terminal.outcome import next_command, print_result
+    from edge_runtime.terminal.outcome import print_outcome
     from train.data.folder import read_folder
     from train.data.kept_rows import saved_items
     from train.distill.pruned_student import describe_pruning, prune_student
@@ -101,13 +100,10 @@ def prune(
     figures = (
         folder.figures() if finished else prune_student(dataset, student, cuts, config, teachers, folder, seed=seed)
     )
-    if as_json:
-        print_result(figures | {"run": str(out)})
-        return
     skip = ["--skip-bad-rows"] if skip_bad_rows else []
+    following = ("export", "--run", out, "--data", data, *skip)
     bundles = ("--target", "laptop-x86_64", "--out", out.parent / "bundles")
-    following = next_command("export", "--run", out, "--data", data, *skip, *bundles)
-    Console(soft_wrap=True).print(f"{_sentences(figures)}\n{following}")
+    print_outcome(figures | {"run": str(out)}, _sentences(figures), *following, *bundles, as_json=as_json)
 
 
 def _sentences(figures: Mapping[str, Any]) -> str:
