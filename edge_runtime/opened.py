@@ -24,7 +24,6 @@ from edge_runtime.filters.table import FactTable
 from edge_runtime.history_rows import GivenHistory, HistoryRows, RecordedHistory
 from edge_runtime.item_ids import checked_ids, rows_of
 from edge_runtime.learning.knowledge_switch import KnowledgeSwitch
-from edge_runtime.nearest import N_COMPARED, nearest_items
 from edge_runtime.ranking import Rows, best_rows
 from edge_runtime.recommendation import Recommendation
 from edge_runtime.similar import Cosines
@@ -332,6 +331,8 @@ class OpenRelease:
 
     def hint(self, item_id: str) -> str:
         """Return a sentence that suggests the items with an id or title similar to ``item_id``, or an empty string."""
+        from edge_runtime.nearest import N_COMPARED, nearest_items  # not at opening: most calls know their ids
+
         popular = best_rows(self.contents.popularity.scores, N_COMPARED)
         near = nearest_items(item_id, (self.items.item_id, self.items.title), self.row_of, popular.tolist())
         named = ", ".join(f"{self.items.item_id[row]!r} ({self.items.title[row]})" for row in near)

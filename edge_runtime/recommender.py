@@ -8,8 +8,8 @@ with Recommender.open(bundle, state) as recommender:
 
 import os
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from edge_runtime.arguments import PATHS, check_string, check_type
@@ -21,32 +21,22 @@ from edge_runtime.errors import EngineError, StateError
 from edge_runtime.events import CLICK
 from edge_runtime.in_use import ms_since
 from edge_runtime.item_ids import checked_ids
-from edge_runtime.lists import Lists, check_k
 from edge_runtime.paths import AnyPath
-from edge_runtime.recommendation import Recommendation
 from edge_runtime.state.history import Event, History
+from edge_runtime.talking import Talking
 
 if TYPE_CHECKING:
-    from edge_runtime.conversation.decider import Decider
-    from edge_runtime.conversation.hearing import Hearing, ParserName
-    from edge_runtime.conversation.talk import Answer, Chip
-    from edge_runtime.explainer import Explainer, Listed, Manner, Reason
+    from edge_runtime.conversation.hearing import ParserName
     from edge_runtime.learning.status import LearningResult
-    from edge_runtime.list_text.writing import Piece
-    from edge_runtime.opened import OpenRelease
-    from edge_runtime.reasons.preference import Choices
-    from edge_runtime.reasons.words import Style, Tone
-
 
 ENGINE_VARIABLE: Final = "POCKETREC_ENGINE"
 """Environment variable with the name of the engine to try first."""
-
 
 MAX_LEARN_S: Final = 86_400
 PARSERS: Final = ("rules", "model", "both")
 
 
-class Recommender(Lists):
+class Recommender(Talking):
     """Recommends, explains and remembers; threads may share it. After :meth:`close` every call raises ClosedError."""
 
     @classmethod
@@ -122,283 +112,6 @@ class Recommender(Lists):
         self._in_use()
         with self._timed("observe"):
             return self._history.add(item_id, event, time)
-
-    def explain(
-        self,
-        item_id: str,
-        *,
-        history: Sequence[str] | None = None,
-        style: "Style | None" = None,
-        tone: "Tone | None" = None,
-        language: str = "en",
-    ) -> "Reason":
-        """Explain why an item is recommended: what of the history its score rests on, and what they have in common.
-
-        The first call starts the language model. If it is missing, slow or fails, a template is used. An item of which
-        nothing can be said has a reason without facts.
-
-        Args:
-            item_id: the item.
-            history: as in :meth:`recommend`.
-            style: ``short`` cites one fact, ``detailed`` two. [default: the one that the person chose most often
-                (:meth:`choose_reasons`), at first ``short``]
-            tone: ``casual`` or ``formal``. [default: as for the style, at first ``casual``]
-            language: ``en``, ``de``, ``fr``, ``es`` or ``zh``; the catalogue's own words stay as they are.
-
-        Raises:
-            UnknownItemError: the item id is not in the catalogue.
-            ValueError: there is no such style, tone or language.
-        """
-        with self._explaining, self._timed("explain"):
-            manner = self._manner(style, tone, language)
-            return self._explainer_in_use().explain(self._listed([item_id], history), manner)
-
-    def explain_list(
-        self,
-        items: Sequence[Recommendation | str],
-        *,
-        history: Sequence[str] | None = None,
-        style: "Style | None" = None,
-        tone: "Tone | None" = None,
-        language: str = "en",
-    ) -> "list[Reason | None]":
-        """Explain the items of a list together, so that no two reasons sound alike; None where nothing can be said.
-
-        Args:
-            items: what :meth:`recommend` returned, or item ids.
-            history: as in :meth:`recommend`; the same as for the list.
-            style: as in :meth:`explain`.
-            tone: as in :meth:`explain`.
-            language: as in :meth:`explain`.
-
-        Raises:
-            UnknownItemError: an item id is not in the catalogue.
-            ValueError: there is no such style, tone or language.
-        """
-        with self._explaining, self._timed("explain_list"):
-            manner = self._manner(style, tone, language)
-            ids = [item if isinstance(item, str) else item.item_id for item in items]
-            return self._explainer_in_use().explain_list(self._listed(ids, history), manner)
-
-    def _manner(self, style: "Style | None", tone: "Tone | None", language: str) -> "Manner":
-        from edge_runtime.explainer import Manner
-        from edge_runtime.reasons.preference import read_choices
-
-        self._in_use()
-        choices = read_choices(self._history) if style is None or tone is None else None
-        style = style or (choices and choices.style) or "short"
-        return Manner(style, tone or (choices and choices.tone) or "casual", language)
-
-    @property
-    def reason_choices(self) -> "Choices":
-        """The newest styles and tones that the person has chosen for reasons (:meth:`choose_reasons`)."""
-        from edge_runtime.reasons.preference import read_choices
-
-        self._in_use()
-        return read_choices(self._history)
-
-    def choose_reasons(self, *, style: "Style | None" = None, tone: "Tone | None" = None) -> None:
-        """Note that the person chose a style or a tone of reasons; what is chosen most often becomes the default.
-
-        The ten newest choices of each count. They are kept with the history, and erased by :meth:`forget`. A style or
-        tone that an app passes to :meth:`explain` is not counted.
-
-        Args:
-            style: ``short`` or ``detailed``.
-            tone: ``casual`` or ``formal``.
-
-        Raises:
-            ValueError: there is no such style or tone.
-            StateError: the choice could not be saved.
-        """
-        from edge_runtime.explainer import Manner
-        from edge_runtime.reasons.preference import add_choice
-
-        self._in_use()
-        Manner(style or "short", tone or "casual")
-        add_choice(self._history, style, tone)
-
-    def _explainer_in_use(self) -> "Explainer":
-        release = self._in_use()
-        if self._explainer is None:
-            self._explainer = release.create_explainer(language_model=self._language_model)
-        return self._explainer
-
-    def _listed(self, item_ids: Sequence[str], history: Sequence[str] | None) -> "Listed":
-        """Return a list with the evidence for its items."""
-        from edge_runtime.explainer import Listed
-
-        release = self._in_use()
-        rows = [release.row(item_id) for item_id in item_ids]
-        evidence = release.evidence(release.past_of(history), rows)
-        if history is not None:
-            return Listed(rows, evidence)
-        id_of = {release.items.item_id[past]: past for past in evidence.pasts}
-        latest = self._history.latest_events(list(id_of))
-        return Listed(rows, evidence, {id_of[item_id]: event for item_id, event in latest.items()})
-
-    def write_list(
-        self,
-        items: Sequence[Recommendation | str],
-        *,
-        history: Sequence[str] | None = None,
-        style: "Style | None" = None,
-        tone: "Tone | None" = None,
-        language: str = "en",
-        seed: int = 0,
-    ) -> "Iterator[Piece]":
-        """Yield a text about a list, piece by piece: an opening, then a line for each item with a reason or without.
-
-        The language model words it if the bundle has an adapter for such texts, else a template does. The text has
-        each item once, in the given order, and only sentences that the facts allow. Close the iterator when the list
-        changes: the language model stops within a token. Any later text or reason ends this one too; what was written
-        so far is then completed by the template. After :meth:`forget` and :meth:`close` nothing more is yielded.
-
-        Args:
-            items: what :meth:`recommend` returned, or item ids; without duplicates.
-            history: as in :meth:`recommend`; the same as for the list.
-            style: as in :meth:`explain`.
-            tone: as in :meth:`explain`.
-            language: as in :meth:`explain`.
-            seed: another seed gives another wording.
-
-        Raises:
-            UnknownItemError: an item id is not in the catalogue.
-            ValueError: an item is there twice, or there is no such style, tone or language.
-        """
-        with self._explaining, self._timed("write_list"):
-            ids = checked_ids("items", [item if isinstance(item, str) else item.item_id for item in items])
-            if len(set(ids)) != len(ids):
-                raise ValueError("items must be without duplicates; pass each item once")
-            listed, manner = self._listed(ids, history), self._manner(style, tone, language)
-            explainer = self._explainer_in_use()
-            case = explainer.list_case(listed, manner)
-        return self._while_in_use(explainer, explainer.write_list(case, seed))
-
-    def _while_in_use(self, explainer: "Explainer", pieces: "Generator[Piece, None, None]") -> "Iterator[Piece]":
-        """Yield pieces until the explainer that writes them is dropped."""
-        with closing(pieces):
-            for piece in pieces:
-                if self._explainer is not explainer or self._is_closed:
-                    return
-                yield piece
-
-    def say(
-        self,
-        text: str,
-        *,
-        k: int = 10,
-        language: str = "en",
-        shown: Sequence[str] | None = None,
-        about: str | None = None,
-    ) -> "Answer":
-        """Say in words what is wanted; return the list, with an answer in words (:mod:`edge_runtime.conversation`).
-
-        What is said is kept in memory, as :attr:`chips`, until it is taken back, :meth:`forget` or :meth:`close`. What
-        contradicts something said before is asked about; what is not understood is said and changes nothing. The
-        history is not changed. The first call builds an index.
-
-        Args:
-            text: a sentence; only its first 300 characters are used.
-            k: number of items.
-            language: ``en``, ``de``, ``fr``, ``es`` or ``zh``.
-            shown: ids of the items on the screen, which "the second" is one of; one that the catalogue lacks keeps its
-                place, but cannot be meant. [default: the list of the last answer]
-            about: id of the item that "this" is. [default: the one that was talked about last]
-
-        Raises:
-            TypeError: the text or ``about`` is no string, or ``shown`` no sequence of strings.
-            ValueError: there is no such language, or ``k`` is not positive.
-            UnknownItemError: the catalogue does not have the item ``about``; what was said stays as it was.
-        """
-        from edge_runtime.conversation.talk import Conversation
-        from edge_runtime.conversation.words import checked_language
-
-        check_string("text", text, "what is wanted, such as 'something without perfume'")
-        spoken = checked_language(language)
-        check_k(k)
-        if about is not None:
-            check_string("about", about, "the id of the item that is talked about")
-        with self._talking, self._timed("say"):
-            release = self._in_use()
-            if about is not None:
-                release.row(about)
-            if self._conversation is None:
-                self._conversation = Conversation()
-            past = release.past_of(None)
-            return self._conversation.say(
-                text,
-                spoken,
-                self._hearing(release),
-                lambda query, hidden: release.by_query(past, k, query, hidden),
-                lambda item_id: self.explain(item_id, language=spoken).text,
-                shown=None if shown is None else checked_ids("shown", shown),
-                about=about,
-            )
-
-    def asks(self, text: str, *, language: str = "en") -> bool:
-        """Return whether :meth:`say` is the right call for a line of text, and not :meth:`search`.
-
-        It is if the line replies to a question, or asks for something, such as "cheaper"; not if it only names
-        something, or if it is a title.
-
-        Raises:
-            TypeError: the text is no string.
-            ValueError: there is no such language.
-        """
-        from edge_runtime.conversation.talk import Conversation
-        from edge_runtime.conversation.words import checked_language
-
-        check_string("text", text, "a line that was typed")
-        spoken = checked_language(language)
-        with self._talking:
-            return (self._conversation or Conversation()).asks(text, spoken, self._hearing(self._in_use()))
-
-    def _hearing(self, release: "OpenRelease") -> "Hearing":
-        """Return what understands sentences, with the language model if it is to parse."""
-        hearing = release.hearing()
-        hearing.parser = self._parser
-        hearing.decide = None if self._parser == "rules" else self._decider()
-        return hearing
-
-    def _decider(self) -> "Decider | None":
-        """Return what asks the language model about sentences; None for a bundle without one trained for it."""
-        from edge_runtime.conversation.decider import Decider
-        from edge_runtime.conversation.decisions import LAYOUT
-
-        with self._explaining:
-            found = self._explainer_in_use().writer_for(LAYOUT)
-        if found is None:
-            self._asked = None
-        elif self._asked is None or self._asked.writer is not found[0]:
-            self._asked = Decider(*found)
-        return self._asked
-
-    @property
-    def parses_with_model(self) -> bool:
-        """Whether a language model that was trained for it parses English sentences, if ``parser`` asks for it."""
-        with self._talking:
-            return self._hearing(self._in_use()).decide is not None
-
-    @property
-    def chips(self) -> "tuple[Chip, ...]":
-        """What was said with :meth:`say` and counts now, in the language of the last sentence."""
-        with self._talking:
-            release = self._in_use()
-            return () if self._conversation is None else self._conversation.chips(release.hearing())
-
-    @property
-    def n_changes(self) -> int:
-        """How many changes :meth:`say` of "undo" can take back."""
-        with self._talking:
-            self._in_use()
-            return 0 if self._conversation is None else self._conversation.n_changes
-
-    def remove_chip(self, chip_id: str) -> bool:
-        """Take back one thing that was said; return whether it counted. :meth:`say` of "undo" brings it back."""
-        with self._talking:
-            self._in_use()
-            return self._conversation is not None and self._conversation.remove(chip_id)
 
     def learn(self, seconds: float = 1.0) -> "LearningResult":
         """Learn from the recorded history for some seconds, if there is something to learn.
