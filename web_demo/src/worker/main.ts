@@ -2,8 +2,9 @@
 
 import { messageOf } from "../runtime/errors";
 import { watchTraffic } from "../runtime/traffic";
+import { beginSession } from "./begin";
 import type { Message, NotificationMessage, Notify, RequestMessage, RequestName, Requests } from "./protocol";
-import { Session } from "./session";
+import type { Session } from "./session";
 
 const post = (message: Message) => self.postMessage(message);
 const notify: Notify = (name, value) => self.postMessage({ notification: name, value } satisfies NotificationMessage);
@@ -22,7 +23,7 @@ type Handlers = { [K in RequestName]: (params: Requests[K]["params"]) => Promise
 const handlers: Handlers = {
   open: async ({ base, target, engine }) => {
     const before = session;
-    session = Session.begin(base, target, engine, notify);
+    session = beginSession(base, target, engine, notify);
     await (await before)?.close();
     await (await session).open();
     return null;

@@ -1,23 +1,20 @@
 /** The page's session: the history, the release in use, and the list computed from both. */
 
-import type { Fetch, Progress } from "../runtime/bundle";
 import type { Bytes } from "../runtime/bytes";
 import { DISLIKE, type EventName, LEARNING_SETTING, LEARNING_SWITCH, REASON_CHOICES } from "../runtime/constants";
 import type { Listing } from "../runtime/conversation/said";
 import { messageOf } from "../runtime/errors";
 import type { HistoryEvent } from "../runtime/events";
-import { openHistory, type PersistentHistory } from "../runtime/history";
-import { KeptTimes } from "../runtime/keptTimes";
+import type { PersistentHistory } from "../runtime/history";
 import { Pictures } from "../runtime/pictures";
 import type { Profile } from "../runtime/profile/report";
 import type { Manner } from "../runtime/reasons/explainer";
-import type { Ranking, Recommender } from "../runtime/recommender";
-import { ReleaseStore } from "../runtime/releaseStore";
-import { TrustStore } from "../runtime/trustStore";
-import { lacksForLanguage } from "../runtime/writer";
+import type { Recommender } from "../runtime/recommender";
+import type { TrustStore } from "../runtime/trustStore";
 import { exported, imported } from "./carriedHistory";
+import { Conversing } from "./conversing";
 import { DIVERSITY, readDiversity, storeDiversity } from "./diversitySetting";
-import { engineOpener, languageWasm } from "./engines";
+import { engineOpener } from "./engines";
 import type { Learning } from "./learning";
 import { Lifecycle } from "./lifecycle";
 import { takeLock } from "./lock";
@@ -32,24 +29,17 @@ import type {
   RecommendationList,
   RoundsAction,
   RoundsView,
-  TalkView,
   Timing,
   Why,
 } from "./protocol";
 import type { Reasons, ShownList } from "./reasons";
 import { ReasonWriter, type ReasonWriterParts } from "./reasonWriter";
-import { type CandidatesChanged, type Opened, Releases } from "./releases";
-import type { Talk, TalkedAbout } from "./talk";
+import type { CandidatesChanged, Opened, Releases } from "./releases";
 import { storedSize, userDataOf } from "./userData";
 import { itemSummary, rankingInputs, releaseOf, userHistoryOf } from "./viewModels";
 
-const HISTORY = "pocketrec";
-const FILES = "pocketrec-files";
-const TRUST = "pocketrec-releases";
-const CHANNEL = "pocketrec-history";
 /** What tabs tell each other: that the history is being cleared. Any other message: that it has changed. */
 const CLEARING = "clearing";
-const LOCK = "pocketrec-language-model";
 const LEARNING_LOCK = "pocketrec-learning";
 const N_CARDS = 12;
 /** Few items to start from, so that they are quick to read. */
@@ -60,17 +50,6 @@ const N_PREVIEWED = 10;
 const N_TIMINGS = 100;
 /** How often an open page checks for updates. */
 const CHECK_EVERY_MS = 15 * 60_000;
-
-const LANGUAGE: ReasonWriterParts = {
-  lacks: lacksForLanguage,
-  lock: () => takeLock(LOCK, navigator.locks),
-  wasm: languageWasm,
-  open: async (...model) => {
-    // With what a text needs, so that writing one needs no connection.
-    const [{ LanguageModel }] = await Promise.all([import("../runtime/language"), import("./listText")]);
-    return LanguageModel.load(...model);
-  },
-};
 
 export class Session {
   private pictures: Promise<Pictures | null> = Promise.resolve(null);
@@ -91,8 +70,7 @@ export class Session {
   /** Loaded with the first list. */
   private reasons: Promise<Reasons> | null = null;
   private explaining: Promise<void> = Promise.resolve();
-  /** Loaded with the first focus of the field that it answers. */
-  private talk: Promise<Talk> | null = null;
+  private readonly conversing: Conversing;
 
   constructor(
     private readonly notify: Notify,
@@ -119,33 +97,21 @@ export class Session {
       onStored: () => void this.notifyUserData(),
       preview: (next) => this.preview(next),
     });
+    this.conversing = new Conversing({
+      notify,
+      recommender: () => this.opened?.recommender ?? null,
+      cards: () => this.recommendations.cards,
+      listing: (recommender) => this.listingFor(recommender),
+      inTurn: (work) => this.inTurn(work),
+      refresh: () => this.refresh(),
+    });
     otherTabs.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
       if (data !== CLEARING) return void this.refresh();
       this.nextDiversity = null;
       this.forgetReasons();
-      this.forgetTalk();
+      this.conversing.forget();
       this.history.noteClear();
     });
-  }
-
-  /** Open the browser's storage; no release is opened yet. */
-  static async begin(base: string, target: string, engine: string | null, notify: Notify): Promise<Session> {
-    const [history, store] = await Promise.all([openHistory(HISTORY), ReleaseStore.open(FILES, base)]);
-    const trust = new TrustStore(TRUST, base);
-    // Bypass the HTTP cache: verified files are in our own store, and damaged ones must not come back from the cache.
-    const download: Fetch = (url, stop) => fetch(url, { cache: "no-store", signal: stop ?? null });
-    const progress: Progress = (file, received) => {
-      if (file.role === "language_model") notify("language", { state: "fetching", received, total: file.bytes });
-    };
-    const releases = (changed: CandidatesChanged) =>
-      new Releases(base, target, download, store, trust, engineOpener, progress, changed, engine, (manifest) =>
-        KeptTimes.read(history, manifest, [
-          navigator.userAgent,
-          String(navigator.hardwareConcurrency),
-          self.location.href,
-        ]),
-      );
-    return new Session(notify, history, releases, LANGUAGE, new BroadcastChannel(CHANNEL), trust);
   }
 
   /** Open a release, and check for updates until the session closes. */
@@ -230,7 +196,7 @@ export class Session {
     this.timings = [];
     this.nextDiversity = null;
     this.forgetReasons();
-    this.forgetTalk();
+    this.conversing.forget();
     this.otherTabs.postMessage(CLEARING);
     const learningSwitch = this.history.setting(LEARNING_SWITCH); // read before the history is cleared
     try {
@@ -311,24 +277,16 @@ export class Session {
     await this.notifyUserData();
   }
 
-  /** Load what sentences need; some to begin with, none while no release is open. */
-  async listen(): Promise<Examples> {
-    const talk = await this.talker();
-    const { language } = talk;
-    if (this.opened === null) return { texts: [], language };
-    const { cards } = this.recommendations;
-    const shown = cards.map(({ itemId }) => itemId);
-    return { texts: await talk.examples(this.opened.recommender.sayable, shown, cards[0]?.kind ?? ""), language };
+  listen(): Promise<Examples> {
+    return this.conversing.listen();
   }
 
-  /** Answer a sentence about the list that is shown, then update the list. */
   say(text: string): Promise<void> {
-    return this.answer((talk, about) => talk.say(text, about));
+    return this.conversing.say(text);
   }
 
-  /** Take back one thing that was said, or, with null, the last sentence. */
   takeBack(chip: string | null): Promise<void> {
-    return this.answer((talk, about) => (chip === null ? talk.undo(about) : talk.removeChip(chip)));
+    return this.conversing.takeBack(chip);
   }
 
   /** Compute the list again, after pending computations. */
@@ -375,7 +333,8 @@ export class Session {
     if (this.events.length > 0) await (await this.learner())?.adapt(recommender);
     const k = nCardsFor(sequence);
     const ranking =
-      (await this.rankedBySaid(recommender)) ?? (await recommender.rank(sequence, hidden, k, this.diversity, disliked));
+      (await this.conversing.rank(recommender)) ??
+      (await recommender.rank(sequence, hidden, k, this.diversity, disliked));
     void this.reasonWriter.reword([]); // those of the list before
     const cards = ranking.rows.map((row) => ({ ...itemSummary(recommender.items, row), reason: null }));
     const version = this.recommendations.version + 1;
@@ -391,56 +350,10 @@ export class Session {
     if (next !== null) this.life.showPreview(await this.compared(next));
   }
 
-  private async answer(ask: (talk: Talk, about: TalkedAbout) => Promise<TalkView>): Promise<void> {
-    if (this.opened === null) return;
-    const { recommender } = this.opened;
-    const talk = await this.talker();
-    const view = await this.inTurn(() => ask(talk, this.talkedAbout(recommender)));
-    if ((await this.talk) !== talk) return; // data that was deleted meanwhile stays deleted
-    this.notify("talk", view);
-    await this.refresh();
-  }
-
-  private talkedAbout(recommender: Recommender): TalkedAbout {
-    const { cards } = this.recommendations;
-    const reasonOf = (itemId: string) => cards.find((card) => card.itemId === itemId)?.reason ?? null;
-    return {
-      release: recommender.sayable,
-      listing: this.listingFor(recommender),
-      shown: cards.map(({ itemId }) => itemId),
-      reason: (itemId) =>
-        reasonOf(itemId)
-          ?.pieces.map(({ text }) => text)
-          .join("") ?? null,
-    };
-  }
-
   private listingFor({ items }: Recommender): Listing {
     const { sequence, hidden, disliked } = rankingInputs(this.events, items);
     const excluded = new Set([...sequence, ...hidden]);
     return { sequence, excluded, disliked, diversity: this.diversity, k: nCardsFor(sequence) };
-  }
-
-  /** The list by what the user has said; null if nothing was. */
-  private async rankedBySaid(recommender: Recommender): Promise<Ranking | null> {
-    const talk = (await this.talk?.catch(() => null)) ?? null;
-    return talk === null ? null : talk.rank(recommender.sayable, this.listingFor(recommender));
-  }
-
-  private talker(): Promise<Talk> {
-    this.talk ??= import("./talk").then(
-      ({ Talk }) => new Talk(navigator.language),
-      (error: unknown) => {
-        this.talk = null; // the next sentence tries again
-        throw error;
-      },
-    );
-    return this.talk;
-  }
-
-  private forgetTalk(): void {
-    this.talk = null;
-    this.notify("talk", null);
   }
 
   /** Find the reasons of a list, which has none if their code cannot be loaded now. */
