@@ -202,7 +202,7 @@ def train(
         config = replace(config, learning_rate=learning_rate)
     figures = _train(dataset, config, out, warm_from, resume=resume)
     skip = ["--skip-bad-rows"] if skip_bad_rows else []
-    following = ("distill", "--run", out, "--data", data, *skip, "--out", f"{out}-student")
+    following: tuple[str | Path, ...] = ("distill", "--run", out, "--data", data, *skip, "--out", f"{out}-student")
     print_outcome(figures, _trained(figures), *following, as_json=as_json)
 
 

@@ -101,7 +101,7 @@ def prune(
         folder.figures() if finished else prune_student(dataset, student, cuts, config, teachers, folder, seed=seed)
     )
     skip = ["--skip-bad-rows"] if skip_bad_rows else []
-    following = ("export", "--run", out, "--data", data, *skip)
+    following: tuple[str | Path, ...] = ("export", "--run", out, "--data", data, *skip)
     bundles = ("--target", "laptop-x86_64", "--out", out.parent / "bundles")
     print_outcome(figures | {"run": str(out)}, _sentences(figures), *following, *bundles, as_json=as_json)
 
