@@ -120,7 +120,7 @@ class Lexicon:
         return stems in self._beginnings
 
     def person(self, text: str) -> Meaning | None:
-        """Return the people with a surname; None if they are too many, or a title or another fact has it, too."""
+        """Return the people with a surname; None if they are too many, or a title has it, too."""
         found = self._surnames.get(text, ())
         if not 0 < len(found) <= MAX_PART_OF:
             return None
@@ -128,7 +128,7 @@ class Lexicon:
         values = tuple(dict.fromkeys(value for _, value in found))
         people = np.logical_or.reduce([self._holds(Wish(field, values)) for field in fields])
         words = set(words_of(text))
-        others = np.flatnonzero(self._finder.holds_words(text) & ~people)
+        others: list[int] = np.flatnonzero(self._finder.holds_words(text) & ~people).tolist()
         if any(words <= set(words_of(self._items.title[row])) for row in others):
             return None
         return Meaning(Wish(fields[0] if len(fields) == 1 else None, values), fields=fields)
