@@ -56,7 +56,7 @@ def main() -> None:
     sentences.add_argument(
         "--set",
         type=int,
-        choices=(1, 2, 3, 4, 5, 6, 7),
+        choices=(1, 2, 3, 4, 5, 6, 7, 8),
         default=1,
         help="Which set by hand, with other made sentences for each.",
     )

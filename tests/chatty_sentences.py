@@ -14,7 +14,7 @@ CHATTY: Final[tuple[tuple[int | None, str, str], ...]] = tuple(
 - | my feet are killing me, boots please | +Boots
 - | my sister hates coffee. tea for her please | -Coffee +Tea
 - | not the red one, my husband has it in red already | -red
-- | I'm so done with coffee. tea? | +Tea
+- | I'm so done with coffee. tea? | -Coffee +Tea
 - | it rained all week, got a tent? | +Tents
 - | we break camp tomorrow, socks please | +Socks
 - | these are all old, got anything newer | year>
@@ -66,7 +66,7 @@ CHATTY: Final[tuple[tuple[int | None, str, str], ...]] = tuple(
 2 | why this one, of all things | !why@2
 - | hiking, mostly | +hiking
 - | we go hiking, my wife and I | +hiking
-- | my life is tea | +Tea
+- | my life is tea | ?
 - | money is no issue, boots | +Boots
 - | seriously? more coffee? no coffee! | -Coffee
 - | alpine boots from the 90s, please | +alpine +Boots year=1990..1999

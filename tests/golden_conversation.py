@@ -171,6 +171,68 @@ tea tea tea""",
     ),
     (
         "en",
+        None,
+        """same brand as number 2
+the brand of number three
+any colour but teal
+all tents but Aster
+every tent is fine but Aster is nice
+show me more expensive ones
+show me more like the second
+show me more tents
+boots that cost less than 40
+under 60 but not under 10
+instead of boots, socks
+the fourth, but in red
+Aster Drift Dome Tent type of thing
+not a Birch Drift Ground Coffee kind of thing
+Aster Drift Dome Tent, but newer
+Aster Drift Dome Tent was great, more like that
+Reed or Marsh
+Zoe Reed
+tents, this summer
+does the second come in teal
+is Aster any good
+is that one teal
+how old is Ada Stone
+why so much tea
+why not tea
+not just tea, mix it up
+that tent fell apart
+that tent fell apart in two windy nights
+my brother has a tent
+my brother has a tent, tea please
+the second smells of tea
+Stone hates wool, so none of that
+rose soap gives me a rash, so none of that
+boots? no way
+I saw that one in the cinema
+something similar that isn't teal
+the third is nice, something similar that isn't teal
+no Aster, show me other brands
+nightblue socks
+lake blue
+leather boots or wool boots
+quizzical or teal
+tents with leather
+leather free tents
+the third one
+have seen the third one
+twenty euros
+red tents, what have you got
+I've had enough of the rain, no boots
+shorter ones
+not too long
+under 10 minutes
+between 10 and 20 minutes
+at most one hour
+20 minutes
+how long is the second
+number 3 is too long
+longer than 5 min""",
+    ),
+    (
+        "en",
         2,
         """not that brand
 this brand
@@ -200,6 +262,10 @@ rückgängig
 Zelte unter 200 Euro
 alles außer Stiefeln
 Tee statt Kaffee
+statt Kaffee, Tee
+nicht nur Tee
+kürzer
+höchstens 10 Minuten
 lieber Tee als Kaffee
 zwischen 20 und 40
 zeig mir was anderes
@@ -222,6 +288,9 @@ annuler
 une tente à moins de 200 euros
 plus de 100 euros
 du thé au lieu du café
+au lieu du café, du thé
+plus court
+moins de 10 minutes
 montre-moi autre chose
 merci
 on recommence""",
@@ -241,6 +310,9 @@ sorpréndeme
 deshacer
 botas por menos de 200 euros
 té en vez de café
+en vez de café, té
+más corto
+menos de 10 minutos
 enséñame otra cosa
 gracias""",
     ),
@@ -261,6 +333,8 @@ gracias""",
 要茶不要咖啡
 换一批
 谢谢
+短一点
+10分钟以内
 重新开始
 20到40之间""",  # noqa: RUF001 - marks of Chinese
     ),
@@ -319,6 +393,7 @@ def shop() -> Items:
         year=[[str(1985 + row)] for row in rows],
         cast=[[PEOPLE[row % 3], PEOPLE[(row + 1) % 3]] for row in rows],
         director=[[PEOPLE[row % 3]] for row in rows],
+        duration=[[str(4 + 3 * row)] for row in rows],
     )
 
 
@@ -389,7 +464,12 @@ def make_shift() -> Json:
     codes = codes_of(sizes, arrays)
     n_items = sizes.n_items
     items = make_items(
-        [{12: "twelve", 22: "Twelve-free, 22"}.get(row, f"number {row}") for row in range(n_items)],
+        [
+            {12: "twelve", 22: "Twelve-free, 22", 32: "No twelve or ten", 42: "Free of the twelve - no 42"}.get(
+                row, f"number {row}"
+            )
+            for row in range(n_items)
+        ],
         kind=[["abcde"[row % 5]] for row in range(n_items)],
     )
     row_of = {item_id: row for row, item_id in enumerate(items.item_id)}

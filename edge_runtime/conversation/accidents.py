@@ -51,8 +51,27 @@ def leave_out_accidents(reading: Reading) -> None:
             loose = [one]
             break
     if len(loose) < len(wanted):
-        reading.said = [one for one in reading.said if one not in loose]
-        reading.unknown += [one.wish.values[0] for one in loose]
+        reading.said = [
+            replace(one, polarity="prefer") if one in loose else one
+            for one in reading.said
+            if one not in loose or _is_asked_for(reading, one)
+        ]
+        reading.unknown += [one.wish.values[0] for one in loose if not _is_asked_for(reading, one)]
+
+
+def _is_asked_for(reading: Reading, one: Said) -> bool:
+    """Return whether a word of titles is no talk: it follows a "with", or its clause is names and nothing else."""
+    before = reading.elements[one.at - 1] if one.at > 0 else None
+    if before is not None and before.is_cue("with") and not one.gap:
+        return True
+    if any(element.is_cue("suffix_not") for element in reading.elements[one.at + 1 : one.at + 2]):
+        return True  # "cruelty free"
+    first, last = one.at, one.at + 1
+    while first > 0 and not reading.elements[first].gap:
+        first -= 1
+    while last < len(reading.elements) and not reading.elements[last].gap:
+        last += 1
+    return all(element.meaning is not None for element in reading.elements[first:last])
 
 
 def _is_possible(reading: Reading) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from edge_runtime.conversation.parts import Part
 from edge_runtime.conversation.query import Limit
 from edge_runtime.conversation.tokens import phrase_of
-from edge_runtime.conversation.words import Words
+from edge_runtime.conversation.words import LENGTHS, Words
 from edge_runtime.reasons.quoting import clean
 
 _MAX_SHOWN = 60
@@ -76,12 +76,12 @@ class Sayings:
 
     def field(self, name: str) -> str:
         """Return what a fact is called."""
-        names = self._words.fields.get(name)
+        names = self._words.lengths["name"] if name in LENGTHS else self._words.fields.get(name)
         return names[0] if names else shown(name.replace("_", " "))
 
     def fields(self, names: Collection[str]) -> str:
         """Return what the facts of a catalogue are called, those with a name of this language."""
-        known = [self.field(name) for name in self._words.fields if name in names]
+        known = [self.field(name) for name in (*self._words.fields, *sorted(LENGTHS)) if name in names]
         return self._listed("and", known[:_MAX_FIELDS])
 
     def _listed(self, joined_by: str, texts: Sequence[str]) -> str:

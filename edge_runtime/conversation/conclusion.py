@@ -1,5 +1,6 @@
 """Makes a query of what was read in a sentence."""
 
+import math
 from collections.abc import Collection, Sequence
 from typing import Final
 
@@ -7,7 +8,7 @@ import msgspec
 
 from edge_runtime.conversation.accidents import join_compounds, leave_out_accidents
 from edge_runtime.conversation.alternatives import with_alternatives
-from edge_runtime.conversation.contradictions import contradictions
+from edge_runtime.conversation.contradictions import contradictions, high_of, low_of
 from edge_runtime.conversation.naming import take_named_title
 from edge_runtime.conversation.parsed import Parsed
 from edge_runtime.conversation.query import Intent, Limit, Query, Wish
@@ -30,6 +31,8 @@ def conclude(reading: Reading) -> Parsed:
     join_compounds(reading)
     leave_out_accidents(reading)
     said = with_alternatives(reading.said, reading.lexicon)
+    if reading.compared is not None and said and not (reading.limits or reading.similar or reading.unlike):
+        reading.similar.append(reading.compared)
     must, must_not, prefer = _wishes(said)
     query = Query(
         must=must,
@@ -74,7 +77,7 @@ def mean_last(reading: Reading) -> None:
 
 def _limits(limits: Sequence[Limit]) -> tuple[Limit, ...]:
     """Return the limits; "cheaper" says nothing beside a number, and of "too modern, older" the last counts."""
-    return tuple(
+    kept = [
         one
         for index, one in enumerate(limits)
         if one.than_shown is None
@@ -82,23 +85,38 @@ def _limits(limits: Sequence[Limit]) -> tuple[Limit, ...]:
             other.field == one.field and (other.than_shown is None or place > index)
             for place, other in enumerate(limits)
         )
-    )
+    ]
+    return tuple(_with_both_ends(kept))
+
+
+def _with_both_ends(limits: Sequence[Limit]) -> list[Limit]:
+    """Return the limits with two as one that are the two ends of a range, as in "under 25, but not under 10"."""
+    joined: list[Limit] = []
+    for one in limits:
+        before = joined[-1] if joined else None
+        if before is not None and before.field == one.field and _ends(before) + _ends(one) in ("<>", "><"):
+            low, high = (one, before) if _ends(one) == ">" else (before, one)
+            if low_of(low) <= high_of(high):
+                joined[-1] = msgspec.structs.replace(low, at_most=high.at_most, below=high.below)
+                continue
+        joined.append(one)
+    return joined
+
+
+def _ends(limit: Limit) -> str:
+    """Return at which ends something is limited: ``<``, ``>``, both or none."""
+    return "<" * (high_of(limit) < math.inf) + ">" * (low_of(limit) > -math.inf)
 
 
 def _with_intent(reading: Reading, query: Query) -> tuple[Query, Intent]:
-    names = bool(query.must or query.must_not or query.prefer)
-    intent: Intent = "filter"
+    intent: Intent
     if reading.has("varied"):
         query = _replaced(query, variety=VARIETY)
     for name in ("reset", "undo"):
         if _means(reading, name) and _is_loose(reading, query):
             intent = "reset" if name == "reset" else "undo"
             return Query(intent=intent), intent
-    found: list[Intent] = [name for name in _INTENTS if _means(reading, name)]
-    if found and not (found[0] == "why" and names):
-        intent = found[0]
-    if intent == "more" and (_refers(reading) or (reading.is_alike and query.similar_to)):
-        intent = "filter"  # "what else is there of that brand"
+    intent = _intent_of(reading, query)
     if intent == "why":
         return Query(intent="why", about=reading.item or reading.context.about), intent
     if intent == "surprise":
@@ -107,7 +125,18 @@ def _with_intent(reading: Reading, query: Query) -> tuple[Query, Intent]:
         return Query(intent="nothing"), "nothing"
     if intent == "list" and _is_loose(reading, query):
         return Query(intent="list"), intent
+    if intent == "list":
+        intent = "filter"  # "ran out of shampoo, show me what you have"
     return _replaced(query, intent=intent), intent
+
+
+def _intent_of(reading: Reading, query: Query) -> Intent:
+    found: Sequence[Intent] = [name for name in _INTENTS if _means(reading, name)]
+    if not found or (found[0] == "why" and (query.must or query.must_not or query.prefer)):
+        return "filter"
+    if found[0] == "more" and (_refers(reading) or query.similar_to or _names_more(reading)):
+        return "filter"  # "what else is there of that brand"
+    return found[0]
 
 
 def _is_talk(reading: Reading, query: Query) -> bool:
@@ -160,6 +189,14 @@ def _is_only(reading: Reading, name: str) -> bool:
 def _refers(reading: Reading) -> bool:
     """Return whether the value of an item is wanted, such as its brand."""
     return any(one.polarity == "want" and one.at < 0 for one in reading.said)
+
+
+def _names_more(reading: Reading) -> bool:
+    """Return whether a "more" goes with a name, as in "show me more tents"."""
+    return any(
+        one.at > 0 and not one.gap and reading.elements[one.at - 1].is_cue("more") and one.polarity == "want"
+        for one in reading.said
+    )
 
 
 def _wishes(said: Sequence[Said]) -> tuple[tuple[Wish, ...], tuple[Wish, ...], tuple[Wish, ...]]:

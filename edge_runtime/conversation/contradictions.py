@@ -45,14 +45,16 @@ def _impossible_limits(limits: Sequence[Limit]) -> tuple[Limit, Limit] | None:
     """Return two limits of a number that nothing fulfils both of."""
     for index, one in enumerate(limits):
         for other in limits[index + 1 :]:
-            if one.field == other.field and max(_low(one), _low(other)) > min(_high(one), _high(other)):
+            if one.field == other.field and max(low_of(one), low_of(other)) > min(high_of(one), high_of(other)):
                 return one, other
     return None
 
 
-def _low(limit: Limit) -> float:
+def low_of(limit: Limit) -> float:
+    """Return the lower end of a limit."""
     return max((bound for bound in (limit.at_least, limit.above) if bound is not None), default=float("-inf"))
 
 
-def _high(limit: Limit) -> float:
+def high_of(limit: Limit) -> float:
+    """Return the upper end of a limit."""
     return min((bound for bound in (limit.at_most, limit.below) if bound is not None), default=float("inf"))

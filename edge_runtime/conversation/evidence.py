@@ -40,10 +40,15 @@ _LEAST: Final = 0.5
 """Minimum share of a clause that has to be named, for synonyms and words of titles without a wish before them."""
 _LEAST_OF_VALUES: Final = 0.3
 """The same for values of facts."""
+_LONG: Final = 8
+"""Minimum length of a corrected value that counts like one that was written so."""
+_FAR: Final = 3
+"""Maximum number of elements from an "any" to its "but"."""
 _REACH: Final = 3
 """Maximum number of words without meaning between a wish and what is wished for."""
 
 
+_EXCEPT: Final = Cue(frozenset({"not"}))
 _SIMILE: Final = Cue(frozenset({"simile"}))
 
 
@@ -52,6 +57,7 @@ def weighed(elements: Sequence[Element], lexicon: Lexicon) -> list[Element]:
     kept: list[Element] = []
     weights: list[Weight] = []
     doubted: list[Element] = []
+    elements = _with_exceptions(elements, lexicon)
     for clause in _clauses(elements, lexicon):
         clause.take_similes()
         for index, element in enumerate(clause.elements):
@@ -70,6 +76,29 @@ def weighed(elements: Sequence[Element], lexicon: Lexicon) -> list[Element]:
     return [
         other if weight in doubtful else element for element, other, weight in zip(kept, doubted, weights, strict=True)
     ]
+
+
+def _with_exceptions(elements: Sequence[Element], lexicon: Lexicon) -> list[Element]:
+    """Return the elements with the "but" of "any colour but black" as a negation."""
+    return [
+        replace(element, cue=_EXCEPT) if element.is_cue("but") and _is_exception(elements, index, lexicon) else element
+        for index, element in enumerate(elements)
+    ]
+
+
+def _is_exception(elements: Sequence[Element], index: int, lexicon: Lexicon) -> bool:
+    """Return whether a "but" excludes the name that follows: after an "any", and not in a statement."""
+    after = [*takewhile(lambda element: not element.gap, elements[index + 1 :])]
+    if not after or after[0].meaning is None or elements[index].gap:
+        return False
+    clause = [element.text for element in after]
+    for before in reversed(elements[max(0, index - _FAR) : index]):
+        clause.append(before.text)
+        if before.text in lexicon.phrases.every:
+            return lexicon.phrases.statements.isdisjoint(clause)
+        if before.gap:
+            break
+    return False
 
 
 def _is_limited(elements: Sequence[Element]) -> bool:
@@ -118,14 +147,24 @@ class _Clause:
         if element.meaning is None:
             return "sure"
         is_value = self._is_value(element)
-        if self._is_compared(index) or self._is_service():
+        if (
+            self._is_compared(index)
+            or self._is_time(index)
+            or self._is_beside(index)
+            or self._is_service()
+            or self._asks_about_item()
+            or self._asks_why()
+        ):
             return "none"
         if self._is_marked(index) or self._is_carried(index):
             return "doubtful" if element.is_corrected and not is_value else "sure"
         if not self._is_meant(index):
             return "doubtful" if self._may_be_meant(index) else "none"
+        if is_value and self._is_told(index):
+            return "doubtful" if self._n_unknown() < _MUCH_UNKNOWN else "none"
         if is_value or self._is_run(element):
-            return "doubtful" if element.is_corrected and self._n_unknown() and self._lead(index) != "wish" else "sure"
+            is_strange = element.is_corrected and not self._is_long(element)
+            return "doubtful" if is_strange and self._n_unknown() and self._lead(index) != "wish" else "sure"
         return self._weight_of_word(index)
 
     def _weight_of_word(self, index: int) -> Weight:
@@ -135,6 +174,7 @@ class _Clause:
             return "doubtful" if element.is_corrected else "sure"
         is_strange = element.is_corrected or (self._is_ordinary(element) and not self._is_asked_for(index))
         is_lost = self._n_unknown() > 0 and not self._describes(index)
+        is_strange |= self._is_ordinary(element) and self._has_speaker() and self._is_refused(index)
         if lead == "wish":
             return "doubtful" if is_strange or (is_lost and len(element.tokens) == 1) else "sure"
         if self._is_question():
@@ -223,10 +263,14 @@ class _Clause:
         for element in self.elements:
             if element.is_unknown:
                 others += len(element.tokens)
-            elif element.meaning is not None and not element.is_corrected:
+            elif element.meaning is not None and (not element.is_corrected or self._is_long(element)):
                 is_name = self._is_exact(element) or not self._is_ordinary(element)
                 named, others = named + is_name * len(element.tokens), others + (not is_name) * len(element.tokens)
         return named / (named + others) if named + others else 1.0
+
+    def _is_long(self, element: Element) -> bool:
+        """Return whether an element is a value of one long word, which a typing error hardly makes of another one."""
+        return self._is_exact(element) and len(element.tokens) == 1 and len(element.text) >= _LONG
 
     def _is_exact(self, element: Element) -> bool:
         """Return whether an element is the whole value of a fact, as it is written there."""
@@ -275,6 +319,60 @@ class _Clause:
     def _is_service(self) -> bool:
         """Return whether the clause is about an order, or a complaint about the list, and wishes nothing."""
         return not self._wishes() and any(element.is_cue("service") for element in self.elements)
+
+    def _is_time(self, index: int) -> bool:
+        """Return whether something like "summer" only says when, as in "this summer"."""
+        element, before = self.elements[index], self.elements[index - 1] if index else None
+        is_related = element.meaning is not None and element.meaning.is_related
+        is_dated = before is not None and (
+            before.is_cue("this")
+            or before.text in self.lexicon.phrases.every
+            or (before.cue is not None and before.cue.position == -1)
+        )
+        return is_related and is_dated and self._lead(index) != "wish"
+
+    def _is_beside(self, index: int) -> bool:
+        """Return whether more than a name is wanted, as in "not just tea"."""
+        before = next((element for element in reversed(self.elements[:index]) if not element.is_skipped), None)
+        return before is not None and before.is_cue("beside")
+
+    def _is_told(self, index: int) -> bool:
+        """Return whether the clause tells something about somebody or something, as in "that tent fell apart"."""
+        is_remark = (self._is_remark() and not self._has_speaker()) or self._is_about_item()
+        return is_remark and self._lead(index) != "wish"
+
+    def _is_about_item(self) -> bool:
+        """Return whether the clause says how an item of the list is, as in "the second smells good"."""
+        for element in self.elements:
+            if element.cue is not None and element.cue.position is not None:
+                return not self._wishes() and not any(other.is_cue("with", "but", "or") for other in self.elements)
+            if not element.is_skipped:
+                break
+        return False
+
+    def _has_speaker(self) -> bool:
+        """Return whether the clause begins with the person who speaks."""
+        return self.elements[0].tokens[0].text in self.lexicon.phrases.speakers
+
+    def _is_refused(self, index: int) -> bool:
+        before = next((element for element in reversed(self.elements[:index]) if not element.is_skipped), None)
+        return before is not None and before.is_cue("not")
+
+    def _asks_about_item(self) -> bool:
+        """Return whether the clause asks something about an item of the list, as in "does the second come in red"."""
+        if any(element.is_cue("inquiry") for element in self.elements):
+            return not self._wishes()  # "how old is Ada Stone"
+        after = self.elements[1] if len(self.elements) > 1 else None
+        is_this = after is not None and (after.is_cue("this") or after.meaning is not None)
+        is_item = any(element.cue is not None and element.cue.position is not None for element in self.elements)
+        return self._is_question() and (is_this or is_item)
+
+    def _asks_why(self) -> bool:
+        """Return whether the clause asks why, and suggests nothing, as "why not tea" does."""
+        why = next((at for at, element in enumerate(self.elements) if not element.is_skipped), 0)
+        following = self.elements[why + 1 : why + 2]
+        is_why = self.elements[why].is_cue("why")
+        return is_why and not (following and following[0].is_cue("not"))
 
     def _is_remark(self) -> bool:
         """Return whether the clause begins with somebody or something, and wishes nothing."""

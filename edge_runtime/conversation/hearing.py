@@ -10,7 +10,7 @@ from edge_runtime.conversation.lexicon import Lexicon
 from edge_runtime.conversation.query import Wish
 from edge_runtime.conversation.rules import Context, Parsed, Parser, RuleParser
 from edge_runtime.conversation.tokens import texts_of
-from edge_runtime.conversation.words import Language, phrases
+from edge_runtime.conversation.words import LENGTHS, Language, phrases
 from edge_runtime.filters.conditions import number_of
 from edge_runtime.search.finder import Finder
 
@@ -79,7 +79,9 @@ class Hearing:
         key = (language, has_price)
         if key not in self._lexicons:
             live = ["price"] if has_price else []
-            self._lexicons[key] = Lexicon(self._catalogue.items, self._finder, phrases(language), live)
+            items = self._catalogue.items
+            spoken = phrases(language, has_lengths=not LENGTHS.isdisjoint(items.fields))
+            self._lexicons[key] = Lexicon(items, self._finder, spoken, live)
         return self._lexicons[key]
 
     def parse(self, text: str, language: Language, context: Context) -> Parsed:

@@ -23,6 +23,8 @@ Stems = tuple[str, ...]
 
 _MARK: Final = re.compile("[,:(]")
 
+PEOPLE: Final = frozenset({"cast", "director", "author", "creator"})
+"""Facts of which the values are names of people."""
 MAX_PHRASE: Final = 6
 """Maximum number of words of a value that is recognized as a whole."""
 N_SAMPLED: Final = 500
@@ -35,6 +37,8 @@ MIN_TYPO: Final = 5
 """Minimum length of a word that is corrected, if it is not next to a word that belongs to it."""
 MIN_CORRECTED: Final = 8
 """Minimum length of a word that is corrected to one of titles; shorter ones are too often words of their own."""
+_GLUED: Final = 2
+"""Maximum number of words that may also be written as one, such as "eye shadow"; or the other way round."""
 MAX_PART_OF: Final = 8
 """Maximum number of values of a fact that a part of them may mean, such as a surname."""
 
@@ -78,6 +82,8 @@ class Lexicon:
         self._synonyms: dict[Stems, Meaning | None] = {}
         self.longest = min(max(MAX_PHRASE, phrases.longest), 8)
         self._beginnings = _beginnings(items.title) if len(items.title) <= MAX_TITLES else frozenset()
+        self._glued = {stem("".join(stems)): stems for stems in self._values if len(stems) <= _GLUED}
+        self._surnames = _surnames(items)
         self._value_words = {stem for stems in self._values for stem in stems}
         spoken = {word for phrase in [*phrases.words.same, *phrases.words.related] for word in words_of(phrase)}
         spoken |= {word for texts in phrases.words.cues.values() for text in texts for word in words_of(text)}
@@ -94,7 +100,9 @@ class Lexicon:
                 self._synonyms[stems] = self._synonym(stems)
             if (meaning := self._synonyms[stems]) is not None:
                 return meaning
-        return self._exact(stems)
+        return self._exact(stems) or (
+            self._exact(self._glued.get(stem("".join(stems)), ())) if len(stems) <= _GLUED else None
+        )
 
     def knows(self, token: Token) -> bool:
         """Return whether a token is a word of the language, or of a title or fact in some form."""
@@ -110,6 +118,26 @@ class Lexicon:
     def begins_title(self, stems: Stems) -> bool:
         """Return whether several words are a title, or one up to its first mark, such as that of "Heat: The End"."""
         return stems in self._beginnings
+
+    def person(self, text: str) -> Meaning | None:
+        """Return the people with a surname; None if they are too many, or a title has it, too."""
+        found = self._surnames.get(text, ())
+        if not 0 < len(found) <= MAX_PART_OF:
+            return None
+        fields = tuple(dict.fromkeys(field for field, _ in found))
+        values = tuple(dict.fromkeys(value for _, value in found))
+        people = np.logical_or.reduce([self._holds(Wish(field, values)) for field in fields])
+        words = set(words_of(text))
+        others: list[int] = np.flatnonzero(self._finder.holds_words(text) & ~people).tolist()
+        if any(words <= set(words_of(self._items.title[row])) for row in others):
+            return None
+        return Meaning(Wish(fields[0] if len(fields) == 1 else None, values), fields=fields)
+
+    def is_of_values(self, stems: Stems) -> bool:
+        """Return whether words are values of facts, one after the other."""
+        return not stems or any(
+            stems[:n] in self._values and self.is_of_values(stems[n:]) for n in range(1, len(stems) + 1)
+        )
 
     def has_text(self, text: str) -> bool:
         """Return whether all words of a text are in one title or one fact."""
@@ -244,6 +272,17 @@ def _values(items: Items, numeric: set[str]) -> dict[Stems, list[tuple[str, str]
                 joined = phrase_of(value.replace("&", " and "))
                 if len(joined) <= MAX_PHRASE:
                     found.setdefault(joined, []).append((name, value))
+    return found
+
+
+def _surnames(items: Items) -> dict[str, list[tuple[str, str]]]:
+    """Return the facts with names of people by the words that they end with, the first name left out."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for field in sorted(PEOPLE & items.fields.keys()):
+        for value in items.fields[field].values:
+            words = words_of(value)
+            for start in range(1, min(len(words), MAX_PHRASE)):
+                found.setdefault(" ".join(words[start:]), []).append((field, value))
     return found
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from edge_runtime.conversation.parsed import Polarity
 from edge_runtime.conversation.query import Wish
 from edge_runtime.conversation.reading import Reading, Said
+from edge_runtime.conversation.scanning import Element
 
 _LONGEST_TITLE: Final = 10
 _SEVERAL: Final = 3
@@ -86,6 +87,29 @@ def take_named_title(reading: Reading) -> str | None:
             reading.unknown = [one for one in reading.unknown if one not in named]
             return reading.item_id[row]
     return None
+
+
+def take_title_before(reading: Reading, end: int) -> str | None:
+    """Return the item of which the title ends before an index, as in "Heat type of film"; or None.
+
+    The words of the title are taken for nothing else.
+    """
+    for start in range(max(0, end - _LONGEST_TITLE), end):
+        run = reading.elements[start:end]
+        text = " ".join(element.text for element in run)
+        row = reading.lexicon.title_row(text) if _may_be_title(run) else None
+        if row is not None and reading.lexicon.title_share(row, text) >= _MOST:
+            reading.said = [one for one in reading.said if not start <= one.at < end]
+            reading.unknown = [one for one in reading.unknown if one not in {element.shown for element in run}]
+            return reading.item_id[row]
+    return None
+
+
+def _may_be_title(run: Sequence[Element]) -> bool:
+    """Return whether some elements may be a title: they name something, and one value of a fact alone is that value."""
+    names = [element for element in run if element.meaning is not None or element.is_unknown]
+    is_value = len(run) == 1 and run[0].meaning is not None and bool(run[0].meaning.fields)
+    return bool(names) and not is_value and all(not element.gap for element in run[1:])
 
 
 def _may_name(reading: Reading, start: int, end: int) -> bool:

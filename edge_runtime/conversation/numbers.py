@@ -12,6 +12,7 @@ from edge_runtime.conversation.scanning import Element
 _AROUND: Final = 0.2
 _FEW: Final = 2
 """Largest number as a word that is no price unless a currency follows, as in "at least one"."""
+_UNITS: Final = ("currency", "minutes", "hours")
 _FIRST, _LAST = 1800, 2100
 _MINUS: Final = frozenset({"minus", "负"})
 LIMITS: Final = {
@@ -25,9 +26,10 @@ def read_number(reading: Reading, index: int) -> int:
     element, before = reading.elements[index], reading.before(index)
     if element.cue is not None and element.cue.decade is not None:
         return _years(reading, element.cue.decade, element.cue.decade + 9)
-    value = element.number if element.number is not None else (element.cue.number if element.cue else None)
-    if value is None:
-        return 1
+    value = element.value
+    previous = reading.elements[index - 1].cue if index and not element.gap else None
+    if value is None or (element.cue is not None and previous is not None and previous.position is not None):
+        return 1  # "the third one"
     following = reading.elements[index + 1] if index + 1 < len(reading.elements) else None
     if following is not None and following.is_cue("decade") and following.gap == 0 and value % 10 == 0:
         first = int(value) if value >= _FIRST else 1900 + int(value)
@@ -68,17 +70,20 @@ def _years(reading: Reading, first: int, last: int) -> int:
 def _limit(reading: Reading, index: int, value: float) -> int:
     """Read a number with what limits it, before or after: "under 30", "30 or less", "20 to 40"."""
     used, has_currency = 1, _has_currency(reading, index)
-    while index + used < len(reading.elements) and reading.elements[index + used].is_cue("currency"):
+    minutes = _minutes(reading, index)
+    if minutes is not None:
+        value, has_currency, reading.of_field = value * minutes, True, reading.length()
+    while index + used < len(reading.elements) and reading.elements[index + used].is_cue(*_UNITS):
         used += 1
     following = reading.elements[index + used] if index + used < len(reading.elements) else None
     other = _number_after_to(reading, index + used)
     kind = reading.limit
     if other is not None and kind not in ("below", "at_most", "before"):
-        low, high = sorted((value, other))
+        low, high = sorted((value, other * (minutes or 1)))
         _add_limit(reading, _number_field(reading, low, None, has_currency), at_least=low, at_most=high)
         reading.limit = None
         used += 2
-        while index + used < len(reading.elements) and reading.elements[index + used].is_cue("currency", "between"):
+        while index + used < len(reading.elements) and reading.elements[index + used].is_cue(*_UNITS, "between"):
             used += 1
         return used
     if kind in (None, "between") and following is not None and following.gap == 0 and following.is_cue(*LIMITS):
@@ -86,6 +91,16 @@ def _limit(reading: Reading, index: int, value: float) -> int:
         used += 1
     reading.limit = None
     return _one_limit(reading, index, value, kind, used, has_currency=has_currency)
+
+
+def _minutes(reading: Reading, index: int) -> int | None:
+    """Return the minutes of the unit after a number, as in "10 to 20 minutes", or None."""
+    for element in reading.elements[index + 1 : index + 4]:
+        if element.is_cue("minutes", "hours"):
+            return 60 if element.is_cue("hours") else 1
+        if element.gap or not (element.is_cue("to") or element.number is not None):
+            return None
+    return None
 
 
 def _counts_something(reading: Reading, index: int, used: int, value: float) -> bool:
@@ -116,7 +131,8 @@ def _one_limit(reading: Reading, index: int, value: float, kind: str | None, use
             reading.polarity = "want"  # "no more than twenty for a mug"
         _add_limit(reading, name, **{operator: value})
     elif has_currency:
-        _add_limit(reading, reading.price(), at_most=value)
+        is_length = reading.of_field is not None and reading.of_field == reading.length()
+        _add_limit(reading, reading.of_field if is_length else reading.price(), at_most=value)
     elif _FIRST <= value <= _LAST and reading.year() is not None:
         _add_limit(reading, reading.year(), at_least=value, at_most=value)
     elif kind == "between" and reading.price() is not None and element.cue is None:
@@ -158,8 +174,7 @@ def _number_after_to(reading: Reading, index: int) -> float | None:
     """Return the second number of "20 to 40", or None."""
     if index + 1 >= len(reading.elements) or not reading.elements[index].is_cue("to"):
         return None
-    element = reading.elements[index + 1]
-    return element.number if element.number is not None else (element.cue.number if element.cue else None)
+    return reading.elements[index + 1].value
 
 
 def _has_currency(reading: Reading, index: int) -> bool:

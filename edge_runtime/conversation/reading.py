@@ -7,6 +7,7 @@ from edge_runtime.conversation.lexicon import Lexicon
 from edge_runtime.conversation.parsed import Context, Polarity, Problem
 from edge_runtime.conversation.query import Limit, Wish
 from edge_runtime.conversation.scanning import Element
+from edge_runtime.conversation.words import LENGTHS
 
 
 @dataclass(slots=True)
@@ -66,6 +67,9 @@ class Reading:
     index: int = 0
     liked_at: int = -2
     n_items: int = 0
+    compared: str | None = None
+    replaced: bool = False
+    seen: bool = False
 
     def following(self, index: int) -> Element | None:
         """Return the next element that is not without meaning, in the same clause."""
@@ -103,6 +107,10 @@ class Reading:
     def year(self) -> str | None:
         """Return the fact that is the year, if the items have one."""
         return "year" if "year" in self.lexicon.numeric else None
+
+    def length(self) -> str | None:
+        """Return the fact that says how long an item is, if the items have one."""
+        return next((name for name in sorted(LENGTHS) if name in self.lexicon.numeric), None)
 
     def lack(self, field: str) -> None:
         """Note that a fact is asked for which the catalogue does not have."""
@@ -150,5 +158,5 @@ class Reading:
     def end_clause(self) -> None:
         """Begin anew: what was said before has no hold on what follows."""
         self.leave_item()
-        self.polarity, self.n_named = "want", 0
+        self.polarity, self.n_named, self.replaced = "want", 0, False
         self.limit, self.likes, self.loves, self.joined, self.of_field = None, False, False, "", None

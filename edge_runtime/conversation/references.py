@@ -55,9 +55,10 @@ def _pointed_after(reading: Reading, index: int) -> int:
     for offset, element in enumerate(reading.elements[index + 1 : index + 5], start=1):
         if element.gap:
             break  # "not that brand, the last thing I had ..."
-        if element.cue is not None and element.cue.position is not None:
+        position = _position_of(reading, index + offset)
+        if position is not None:
             reading.item_used = True
-            reading.point(element.cue.position)
+            reading.point(position)
             reading.item_used = True
             return offset
         if element.is_cue("this") and reading.context.about is not None:
@@ -68,9 +69,21 @@ def _pointed_after(reading: Reading, index: int) -> int:
     return 0
 
 
+def _position_of(reading: Reading, index: int) -> int | None:
+    """Return the position in the list that an element names, such as "third", or the 2 of "number 2"; or None."""
+    element, before = reading.elements[index], reading.elements[index - 1]
+    if element.cue is not None and element.cue.position is not None:
+        return element.cue.position
+    value = element.value
+    is_counted = before.is_cue("number_of") and value is not None and value.is_integer()
+    return int(value) if is_counted and value is not None else None
+
+
 def _refer(reading: Reading, name: str, *, is_other: bool) -> None:
     item = reading.item or reading.context.about
     reading.item_used = True
+    if item is None and is_other and any(one.polarity == "not" and one.wish.field == name for one in reading.said):
+        return  # "no Aster, show me other brands"
     if item is None:
         reading.problem, reading.of_problem = "which", name
         reading.excludes = is_other or reading.polarity == "not"

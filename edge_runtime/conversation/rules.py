@@ -103,5 +103,7 @@ def _is_over(reading: Reading, index: int) -> bool:
     """Return whether what was said before a comma has no hold on what follows, as in "money is no issue, boots"."""
     excludes_nothing = reading.polarity == "not" and not reading.n_named and reading.item_used
     rest = reading.elements[index:]
+    if reading.replaced and reading.n_named:
+        return True  # "instead of boots, shoes"
     is_answer = all(element.is_skipped or element.is_cue("not", "with") for element in rest)  # "boots, no"
     return not is_answer and (excludes_nothing or begins_anew(reading.elements, index, reading.lexicon))

@@ -12,6 +12,8 @@ from edge_runtime.search.words import stem
 
 _LONGEST_RUN: Final = 6
 """Maximum number of characters of a word of a script without spaces."""
+_CUT: Final = ("more", "less", "dearer")
+_COMPARED: Final = ("less", "dearer", "newer", "older", "like", "varied", "below", "above")
 _NUMERIC: Final = "0123456789-\u2212\u2013"
 """What a number begins with, or what looks like one."""
 
@@ -57,6 +59,11 @@ class Element:
     def is_cue(self, *names: str) -> bool:
         """Return whether it is one of some cues."""
         return self.cue is not None and not self.cue.names.isdisjoint(names)
+
+    @property
+    def value(self) -> float | None:
+        """The number that it is, in digits or as a word, or None."""
+        return self.number if self.number is not None or self.cue is None else self.cue.number
 
     @property
     def is_skipped(self) -> bool:
@@ -109,10 +116,20 @@ def _longest(tokens: Sequence[Token], start: int, lexicon: Lexicon) -> Element |
         meaning = (lexicon.meaning(stems) or _title(part, stems, lexicon)) if gap <= 1 else None
         if length > 1 and part[1].number is not None and _counts(part[0], lexicon):
             continue  # "number 4" is an item of the list, whatever else has that name
+        if cue is not None and _cuts(cue, tokens, start + length, lexicon):
+            continue
         if cue is not None or meaning is not None:
             is_named = cue is None or (cue == _SKIP and length > 1) or "carrier" in cue.names
             return Element(part, cue, meaning if is_named else None, part[0].number if length == 1 else None)
     return None
+
+
+def _cuts(cue: Cue, tokens: Sequence[Token], end: int, lexicon: Lexicon) -> bool:
+    """Return whether a phrase takes the "more" of "show me more expensive", or the "less" of "costs less than"."""
+    if cue.names.isdisjoint(_CUT) or end == len(tokens) or tokens[end].gap:
+        return False
+    compared = lexicon.phrases.cues.get((tokens[end - 1].text, tokens[end].text))
+    return compared is not None and not compared.names.isdisjoint(_COMPARED)
 
 
 def _counts(token: Token, lexicon: Lexicon) -> bool:
@@ -121,8 +138,9 @@ def _counts(token: Token, lexicon: Lexicon) -> bool:
 
 
 def _title(part: Sequence[Token], stems: tuple[str, ...], lexicon: Lexicon) -> Meaning | None:
-    """Return the words of the beginning of a title, which are more than words of the language."""
-    if not lexicon.begins_title(stems) or all(token.text in lexicon.phrases.known for token in part):
+    """Return the words of the beginning of a title, if they are more than words of the language or values in a row."""
+    is_spoken = all(token.text in lexicon.phrases.known for token in part)
+    if not lexicon.begins_title(stems) or is_spoken or lexicon.is_of_values(stems):
         return None
     return Meaning(Wish(None, (" ".join(token.text for token in part),)))
 
@@ -160,4 +178,15 @@ def _with_whole_words(elements: Sequence[Element], lexicon: Lexicon) -> list[Ele
                 joined[-1] = Element((*before.tokens, *element.tokens), meaning=Meaning(Wish(None, (text,))))
                 continue
         joined.append(element)
-    return joined
+    return [_as_person(joined, index, lexicon) for index in range(len(joined))]
+
+
+def _as_person(elements: Sequence[Element], index: int, lexicon: Lexicon) -> Element:
+    """Return an element with the people that it names by surname, such as "Kubrick", if it means nothing else."""
+    element, before = elements[index], elements[index - 1] if index else None
+    is_everyday = all(token.text in lexicon.phrases.ordinary for token in element.tokens)
+    is_part = before is not None and not element.gap and (before.is_unknown or _is_loose_word(before))
+    if is_everyday or is_part or element.is_corrected or not _is_loose_word(element):
+        return element
+    person = lexicon.person(element.text)
+    return element if person is None else replace(element, meaning=person)

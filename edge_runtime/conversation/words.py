@@ -13,6 +13,9 @@ from edge_runtime.conversation.tokens import texts_of
 Language = Literal["en", "de", "fr", "es", "zh"]
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 
+LENGTHS: Final = frozenset({"duration", "reading_minutes"})
+"""Facts that say how long something is, in minutes."""
+
 Texts = tuple[str, ...]
 
 
@@ -31,6 +34,8 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         statements: verbs such as "is", which make a clause a statement where they do not begin it.
         questions: words that a question begins with, beside the verbs.
         possessives: words such as "my": what follows belongs to somebody, and is not asked for.
+        speakers: those subjects that are the person who speaks.
+        every: words such as "any", after which a "but" excludes.
         light: function words that say nothing beside a name.
         ordinary: everyday words, which are names and words of titles only where something says so.
         capitals: whether a capital letter within a sentence says that a word is a name.
@@ -39,6 +44,7 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         related: phrase to catalogue words that suit it, which are preferred and not required.
         answers: sentences of answers, with slots.
         chips: texts of chips, with slots.
+        lengths: cues of a catalogue that knows how long things are; ``name`` is what that fact is called.
         replies: replies to a question.
     """
 
@@ -59,6 +65,9 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answers: dict[str, str]
     chips: dict[str, str]
     replies: dict[str, tuple[str, ...]]
+    lengths: dict[str, tuple[str, ...]]
+    speakers: tuple[str, ...] = ()
+    every: tuple[str, ...] = ()
     capitals: bool = True
     decimal: str = "."
 
@@ -96,6 +105,8 @@ class Phrases:
         questions: as in :class:`Words`, with the verbs of statements.
         possessives: as in :class:`Words`.
         light: as in :class:`Words`.
+        speakers: as in :class:`Words`.
+        every: as in :class:`Words`.
         ordinary: as in :class:`Words`.
     """
 
@@ -108,6 +119,8 @@ class Phrases:
     questions: frozenset[str]
     possessives: frozenset[str]
     light: frozenset[str]
+    speakers: frozenset[str]
+    every: frozenset[str]
     ordinary: frozenset[str]
 
 
@@ -131,11 +144,17 @@ def words(language: Language) -> Words:
 
 
 @cache
-def phrases(language: Language) -> Phrases:
-    """Return the phrases of a language by their words (cached)."""
+def phrases(language: Language, *, has_lengths: bool = False) -> Phrases:
+    """Return the phrases of a language by their words (cached).
+
+    Args:
+        language: the language.
+        has_lengths: whether the catalogue knows how long things are, so that "shorter" asks for something.
+    """
     spoken = words(language)
     names: dict[Texts, set[str]] = {}
-    for name, listed in {**spoken.cues, "skip": spoken.skip}.items():
+    lengths = spoken.lengths if has_lengths else {}
+    for name, listed in [*spoken.cues.items(), ("skip", spoken.skip), *lengths.items()]:
         for text in listed:
             names.setdefault(texts_of(text), set()).add(name)
     positions = {texts_of(text): int(key) for key, listed in spoken.positions.items() for text in listed}
@@ -154,7 +173,7 @@ def phrases(language: Language) -> Phrases:
         if texts
     }
     known = frozenset(word for texts in [*cues, *map(texts_of, [*spoken.same, *spoken.related])] for word in texts)
-    subjects, statements, questions, possessives, light, ordinary = (
+    subjects, statements, questions, possessives, light, speakers, every, ordinary = (
         frozenset(word for text in texts for word in texts_of(text))
         for texts in (
             spoken.subjects,
@@ -162,9 +181,22 @@ def phrases(language: Language) -> Phrases:
             (*spoken.statements, *spoken.questions),
             spoken.possessives,
             spoken.light,
+            spoken.speakers,
+            spoken.every,
             spoken.ordinary,
         )
     )
     return Phrases(
-        spoken, cues, max(map(len, cues)), known, subjects, statements, questions, possessives, light, ordinary
+        spoken,
+        cues,
+        max(map(len, cues)),
+        known,
+        subjects,
+        statements,
+        questions,
+        possessives,
+        light,
+        speakers,
+        every,
+        ordinary,
     )

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from edge_runtime.bundle.item_table import WordIndex
 from edge_runtime.bundle.items import Field, Items, rows_of_entries
-from edge_runtime.search.vocabulary import FORM, Match, Vocabulary
+from edge_runtime.search.absence import DENIALS, lacks
+from edge_runtime.search.vocabulary import FORM, WHOLE, Match, Vocabulary
 from edge_runtime.search.words import stem, words_of
 
 MAX_CHARACTERS: Final = 200
@@ -20,7 +21,6 @@ MAX_WORDS: Final = 16
 IMPORTANT_FIELDS: Final = frozenset({"brand", "categories", "category", "genre", "genres"})
 N_ITEMS_OF_A_RARE_WORD: Final = 1000
 """A word is rare if it occurs in at most one of this many items."""
-_FREE: Final = "free"
 TITLE_WEIGHT: Final = 4
 IMPORTANT_WEIGHT: Final = 2
 
@@ -116,14 +116,23 @@ class Finder:
         return (title | fact) > 0
 
     def free_of(self, text: str) -> NDArray[np.bool_]:
-        """Return which titles name something only to say that the item is free of it, ``[n_items]``: "paraben-free"."""
+        """Return which titles name something only to deny it, ``[n_items]``, such as "paraben-free"."""
         words = [stem(word) for word in words_of(text[:MAX_CHARACTERS])]
-        is_free = self.holds_words(f"{text} {_FREE}")
+        is_free = self.holds_words(text) & self._denies()
         for row in np.flatnonzero(is_free).tolist():
-            title = [stem(word) for word in words_of(self._titles[row])]
-            ends = [at + len(words) for at in range(len(title)) if title[at : at + len(words)] == words]
-            is_free[row] = bool(ends) and all(title[end : end + 1] == [_FREE] for end in ends)
+            is_free[row] = lacks(self._titles[row], words)
         return is_free
+
+    def _denies(self) -> NDArray[np.bool_]:
+        """Return which titles have a word such as "free" or "without", ``[n_items]``."""
+        is_denied = np.zeros(self._n_texts, dtype=bool)
+        for word in DENIALS:
+            for match, positions in self._vocabulary.matches(word):
+                if match == WHOLE or not word.isascii():
+                    first, last = self._starts.item(positions.start), self._starts.item(positions.stop)
+                    is_denied[self._texts[first:last]] = True
+        denied: NDArray[np.bool_] = is_denied[: self._n_items]
+        return denied
 
     def titled(self, text: str) -> int | None:
         """Return the row of the best match for a text of which every word is in the title; None if there is none."""

@@ -50,8 +50,19 @@ export function leaveOutAccidents(reading: Reading): void {
   );
   if (accident !== undefined) loose = [accident];
   if (loose.length === wanted.length) return;
-  reading.said = reading.said.filter((one) => !loose.includes(one));
-  reading.unknown.push(...loose.map(({ wish }) => at(wish.values, 0)));
+  const isTalk = (one: Said) => loose.includes(one) && !isAskedFor(reading, one);
+  reading.unknown.push(...loose.filter(isTalk).map(({ wish }) => at(wish.values, 0)));
+  reading.said = reading.said
+    .filter((one) => !isTalk(one))
+    .map((one) => (loose.includes(one) ? { ...one, polarity: "prefer" } : one));
+}
+
+/** Whether a word of titles is no talk: it follows a "with", or its clause is names and nothing else. */
+function isAskedFor(reading: Reading, { at: index, gap }: Said): boolean {
+  const { elements } = reading;
+  if (gap === 0 && elements[index - 1]?.isCue("with")) return true;
+  // "Cruelty free".
+  return elements[index + 1]?.isCue("suffix_not") || reading.clauseAt(index).every(({ meaning }) => meaning !== null);
 }
 
 /** Whether an item has all that is wanted, or one of alternatives. */

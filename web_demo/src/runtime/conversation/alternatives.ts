@@ -2,12 +2,13 @@
 
 import { at } from "../at";
 import type { Lexicon } from "./lexicon";
+import { keyOfWish } from "./query";
 import { type Said, saidOf } from "./reading";
 
 /** The wishes with alternatives joined: after "or", and values of a fact that no item has both of. */
 export function withAlternatives(said: readonly Said[], lexicon: Lexicon): Said[] {
   const joined: Said[] = [];
-  for (const one of withCommas(said).reverse()) {
+  for (const one of withCommas(withShared(said)).reverse()) {
     const after = joined.at(-1);
     if (after !== undefined && one.polarity === after.polarity && areAlternatives(one, after, lexicon)) {
       const field = one.wish.field === after.wish.field ? one.wish.field : null;
@@ -25,6 +26,20 @@ function areAlternatives(one: Said, after: Said, lexicon: Lexicon): boolean {
   const { field } = one.wish;
   if (field === null || field !== after.wish.field || one.polarity !== "want") return false;
   return lexicon.single.has(field) || !lexicon.hasAll([one.wish, after.wish]);
+}
+
+/** The wishes with what both alternatives share after both, as in "coconut oil or argan oil". */
+function withShared(said: readonly Said[]): Said[] {
+  const result = [...said];
+  for (let index = result.length - 4; index >= 0; index--) {
+    const four = result.slice(index, index + 4);
+    const [one, shared, other, again] = [at(four, 0), at(four, 1), at(four, 2), at(four, 3)];
+    const areTwo = other.joined === "or" && shared.joined === "" && again.joined === "";
+    const isOneKind = four.every(({ polarity }) => polarity === one.polarity);
+    if (areTwo && isOneKind && keyOfWish(again.wish) === keyOfWish(shared.wish))
+      result.splice(index, 4, one, other, shared);
+  }
+  return result;
 }
 
 /** The wishes of "a, b or c" as if all were joined by "or". */

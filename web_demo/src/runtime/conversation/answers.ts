@@ -8,7 +8,7 @@ import { highOf, lowOf } from "./compose";
 import type { Part, Parts } from "./parts";
 import type { Limit } from "./query";
 import { phraseOf } from "./tokens";
-import { listOf, type Words } from "./words";
+import { LENGTHS, listOf, type Words } from "./words";
 
 const MAX_SHOWN = 60;
 const MAX_TITLE = 40;
@@ -82,12 +82,13 @@ export class Sayings {
 
   /** What a fact is called. */
   field(name: string): string {
-    return listOf(this.words.fields, name)[0] ?? shown(name.replaceAll("_", " "));
+    const names = LENGTHS.includes(name) ? listOf(this.words.lengths, "name") : listOf(this.words.fields, name);
+    return names[0] ?? shown(name.replaceAll("_", " "));
   }
 
   /** What the facts of a catalogue are called, those with a name of this language. */
   fields(names: ReadonlySet<string>): string {
-    const known = Object.keys(this.words.fields).filter((name) => names.has(name));
+    const known = [...Object.keys(this.words.fields), ...LENGTHS].filter((name) => names.has(name));
     return this.listed(
       "and",
       known.slice(0, MAX_FIELDS).map((name) => this.field(name)),

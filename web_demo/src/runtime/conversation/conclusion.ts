@@ -2,6 +2,7 @@
 
 import { joinCompounds, leaveOutAccidents } from "./accidents";
 import { withAlternatives } from "./alternatives";
+import { highOf, lowOf } from "./compose";
 import { contradictions } from "./contradictions";
 import { takeNamedTitle } from "./naming";
 import type { Parsed, Polarity, Problem } from "./parsed";
@@ -34,6 +35,8 @@ export function conclusionOf(reading: Reading): Parsed {
   leaveOutAccidents(reading);
   const { limits, similar, unlike, item, ofProblem, excludes, lexicon } = reading;
   const said = withAlternatives(reading.said, lexicon);
+  if (reading.compared !== null && said.length > 0 && [limits, similar, unlike].every(({ length }) => length === 0))
+    similar.push(reading.compared);
   const meant = withIntent(
     reading,
     queryOf({
@@ -88,15 +91,15 @@ function withIntent(reading: Reading, said: Query): Query {
   if (intent === "why") return queryOf({ intent, about: reading.item ?? reading.context.about });
   if (intent === "surprise") return { ...query, intent, variety: SURPRISE };
   if (intent === "filter" && isTalk(reading, query)) return queryOf({ intent: "nothing" });
-  if (intent === "list" && isLoose(query)) return queryOf({ intent });
-  return { ...query, intent };
+  if (intent !== "list") return { ...query, intent };
+  return isLoose(query) ? queryOf({ intent }) : query; // "ran out of shampoo, show me what you have"
 }
 
 function intentOf(reading: Reading, { must, mustNot, prefer, similarTo }: Query): Intent {
   const found = INTENTS.find((name) => means(reading, name)) ?? "filter";
   if (found === "why" && must.length + mustNot.length + prefer.length > 0) return "filter";
   // "What else is there of that brand".
-  const isOfItem = refers(reading) || (reading.isAlike && similarTo.length > 0);
+  const isOfItem = refers(reading) || similarTo.length > 0 || namesMore(reading);
   return found === "more" && isOfItem ? "filter" : found;
 }
 
@@ -109,13 +112,8 @@ function isTalk(reading: Reading, query: Query): boolean {
 
 /** Whether there is small talk or a question in the clause of an element, or if it has none, anywhere. */
 function isInTalk(reading: Reading, index: number): boolean {
-  const { elements } = reading;
   if (index < 0) return reading.has("small_talk", "question");
-  let [first, last] = [index, index + 1];
-  while (first > 0 && elements[first]?.gap === 0) first--;
-  while (elements[last]?.gap === 0) last++;
-  const clause = elements.slice(first, last);
-  return clause.some((element) => element.meaning === null && element.isCue("small_talk", "question"));
+  return reading.clauseAt(index).some((element) => element.meaning === null && element.isCue("small_talk", "question"));
 }
 
 /** Whether nothing but words of titles is wanted, which may be there by accident. */
@@ -147,12 +145,38 @@ function refers({ said }: Reading): boolean {
   return said.some(({ polarity, at }) => polarity === "want" && at < 0);
 }
 
+/** Whether a "more" goes with a name, as in "show me more tents". */
+function namesMore({ said, elements }: Reading): boolean {
+  return said.some(({ at, gap, polarity }) => polarity === "want" && gap === 0 && elements[at - 1]?.isCue("more"));
+}
+
 /** The limits; "cheaper" says nothing beside a number, and of "too modern, older" the last counts. */
 function limitsOf(limits: readonly Limit[]): Limit[] {
-  return limits.filter(({ field, thanShown }, index) => {
+  const kept = limits.filter(({ field, thanShown }, index) => {
     const others = limits.filter((one, place) => one.field === field && (one.thanShown === null || place > index));
     return thanShown === null || others.length === 0;
   });
+  return withBothEnds(kept);
+}
+
+/** The limits with two as one that are the two ends of a range, as in "under 25, but not under 10". */
+function withBothEnds(limits: readonly Limit[]): Limit[] {
+  const joined: Limit[] = [];
+  for (const one of limits) {
+    const before = joined.at(-1);
+    const [low, high] = before !== undefined && lowOf(before) !== null ? [before, one] : [one, before];
+    if (high !== undefined && areEnds(low, high))
+      joined[joined.length - 1] = { ...low, atMost: high.atMost, below: high.below };
+    else joined.push(one);
+  }
+  return joined;
+}
+
+/** Whether a limit has a lower end only, another one an upper end only, and a number is between them. */
+function areEnds(low: Limit, high: Limit): boolean {
+  const [from, to] = [lowOf(low), highOf(high)];
+  const isRange = from !== null && to !== null && from <= to;
+  return isRange && low.field === high.field && highOf(low) === null && lowOf(high) === null;
 }
 
 function wishesOf(all: readonly Said[]): Pick<Query, "must" | "mustNot" | "prefer"> {

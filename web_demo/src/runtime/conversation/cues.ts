@@ -4,16 +4,20 @@
  */
 
 import { at } from "../at";
+import { takeTitleBefore } from "./naming";
 import { LIMIT_NAMES } from "./numbers";
 import { limitOf } from "./query";
 import type { Reading } from "./reading";
+import type { Element } from "./scanning";
 
 type Action = (reading: Reading, index: number) => void;
 
+const COMPARING = ["less", "dearer", "newer", "older", "shorter", "longer"];
 const ACTIONS: readonly (readonly [names: readonly string[], act: Action])[] = [
+  [["suffix_like"], resemble],
   [["unlike", "like", "alike"], like],
   [["not"], exclude],
-  [["less", "dearer", "newer", "older"], relative],
+  [COMPARING, relative],
   [["only"], (reading) => reading.turnTo("want")],
   [["love", "prefer"], prefer],
   [["but"], turn],
@@ -39,7 +43,9 @@ export function exclude(reading: Reading, index: number): void {
   const following = reading.elements[index + 1];
   const isLast = following === undefined || following.gap > 0;
   const last = reading.said.at(-1);
-  if (isLast && last !== undefined && reading.nNamed > 0 && reading.polarity !== "not") {
+  const element = at(reading.elements, index);
+  const isAlone = isLast && element.gap > 0; // "musicals? no way"
+  if (isLast && last !== undefined && (reading.nNamed > 0 || isAlone) && reading.polarity !== "not") {
     last.polarity = "not"; // "boots, no"
     return;
   }
@@ -49,6 +55,7 @@ export function exclude(reading: Reading, index: number): void {
   }
   reading.turnTo("not");
   reading.joined = "";
+  [reading.isReplaced, reading.isSeen] = [element.isCue("in_place"), element.isCue("seen")];
 }
 
 function want(reading: Reading, index: number): void {
@@ -60,7 +67,14 @@ function want(reading: Reading, index: number): void {
   reading.ofField = null;
 }
 
-function turn(reading: Reading): void {
+function turn(reading: Reading, index: number): void {
+  const isNamed = !(reading.itemUsed || reading.said.length + reading.unknown.length > 0 || reading.has("small_talk"));
+  if (isNamed && reading.polarity === "want") reading.compared = reading.item; // "the fourth, but in red"
+  const isWord = reading.said.length === 1 && reading.said[0]?.isLoose;
+  if (isWord && reading.next(index)?.isCue(...COMPARING)) {
+    const item = takeTitleBefore(reading, index); // "Die Hard, but newer"
+    if (item !== null) reading.similar.push(item);
+  }
   reading.leaveItem();
   reading.turnTo("want");
   [reading.likes, reading.joined] = [false, ""];
@@ -78,8 +92,16 @@ function like(reading: Reading, index: number): void {
   [reading.likes, reading.isAlike] = [true, element.isCue("alike")];
 }
 
+/** Take the title before "type of film" as the item that is meant. */
+function resemble(reading: Reading, index: number): void {
+  const item = takeTitleBefore(reading, index);
+  if (item === null) return;
+  (reading.polarity === "not" ? reading.unlike : reading.similar).push(item);
+  reading.nNamed += 1;
+}
+
 function or(reading: Reading, index: number): void {
-  reading.joined = "or";
+  reading.joined = reading.elements[index - 1]?.isUnknown ? "" : "or";
   reading.likes = reading.likes || reading.likedAt === index - 1; // "like this or that"
 }
 
@@ -90,12 +112,13 @@ function than(reading: Reading): void {
 function relative(reading: Reading, index: number): void {
   const element = at(reading.elements, index);
   const isOfYear = element.isCue("newer", "older");
-  const name = isOfYear ? reading.year : reading.price;
+  const isOfLength = element.isCue("shorter", "longer");
+  const name = isOfLength ? reading.length : isOfYear ? reading.year : reading.price;
   if (name === null) {
     reading.lacks.push(isOfYear ? "year" : "price");
     return;
   }
-  const isLess = element.isCue("less", "older") !== reading.isNegated;
+  const isLess = element.isCue("less", "older", "shorter") !== reading.isNegated;
   reading.limits.push(limitOf(name, { thanShown: isLess ? "less" : "more" }));
 }
 
@@ -118,10 +141,48 @@ function takeThis(reading: Reading, index: number): void {
   const cue = reading.next(index)?.cue ?? null;
   if (cue !== null && (cue.field !== null || cue.position !== null)) return;
   const after = reading.elements[index + 1];
-  if (after?.isUnknown && after.gap === 0) return; // "nothing that stings"
-  const named = reading.item ?? reading.similar.at(-1) ?? null;
-  // "The third is nice, something like it".
-  const about = reading.context.about ?? (reading.likes ? named : null);
+  // "Nothing that stings", "something similar that isn't red".
+  if (after?.gap === 0 && (after.isUnknown || isRelative(reading, index, after))) return;
+  const about = meantBy(reading, index);
   if (about !== null) reading.mean(about);
-  else if (reading.likes || reading.polarity === "not") [reading.itemUsed, reading.item] = [false, null];
+  else if (reading.likes) [reading.itemUsed, reading.item] = [false, null];
+  else refuseLast(reading);
+}
+
+/** Let a "that" mean what was named last where it means no item. */
+function refuseLast(reading: Reading): void {
+  if (reading.isSeen)
+    reading.polarity = "want"; // "I saw that in the cinema"
+  else if (reading.isNegated && reading.said.length > 0) excludeLast(reading);
+  else if (reading.polarity === "not") [reading.itemUsed, reading.item] = [false, null];
+}
+
+/** The item that a "that" means: of this sentence, such as "the third is nice, something like it", or of the one before. */
+function meantBy(reading: Reading, index: number): string | null {
+  const { about } = reading.context;
+  const named = reading.item ?? reading.similar.at(-1) ?? null;
+  if (named !== null && (reading.likes || about !== null)) return named;
+  if (about !== null || !reading.likes) return about;
+  for (let end = index; end > 0; end--) {
+    const item = takeTitleBefore(reading, end); // "Heat was great, more like that"
+    if (item !== null) return item;
+  }
+  return null;
+}
+
+/** Exclude what was named last: "rose water gives me a rash, so none of that". */
+function excludeLast({ said }: Reading): void {
+  let after = said.at(-1)?.at ?? 0;
+  for (const one of said.toReversed()) {
+    if (one.at < after) break;
+    one.polarity = "not";
+    after = one.at - 1;
+  }
+}
+
+/** Whether a "that" goes on with what was asked for, and means no item. */
+function isRelative({ elements, lexicon }: Reading, index: number, after: Element): boolean {
+  const before = elements[index - 1];
+  const goesOn = before !== undefined && (before.meaning !== null || before.isCue("want", "alike"));
+  return goesOn && (after.isCue("not") || lexicon.phrases.statements.has(after.text));
 }

@@ -38,11 +38,19 @@ const LEAST = 0.5;
 const LEAST_OF_VALUES = 0.3;
 /** Maximum number of words without meaning between a wish and what is wished for. */
 const REACH = 3;
-const SIMILE: Cue = { names: new Set(["simile"]), position: null, number: null, decade: null, field: null };
+/** Maximum number of elements from an "any" to its "but". */
+const FAR = 3;
+/** Minimum length of a corrected value that counts like one that was written so. */
+const LONG = 8;
+const [SIMILE, EXCEPT] = [cueOf("simile"), cueOf("not")];
+
+function cueOf(name: string): Cue {
+  return { names: new Set([name]), position: null, number: null, decade: null, field: null };
+}
 
 /** The elements of a sentence; names of which little is sure are doubtful, or without their meaning. */
 export function weighed(elements: readonly Element[], lexicon: Lexicon): Element[] {
-  const all = clausesOf(elements, lexicon).flatMap((clause) => clause.weighed());
+  const all = clausesOf(withExceptions(elements, lexicon), lexicon).flatMap((clause) => clause.weighed());
   const isNamed = all.some(({ weight, element }) => weight === "sure" && element.meaning !== null);
   const isHelped = isNamed || isLimited(all.map(({ element }) => element));
   return all.map(({ weight, element }, index) => {
@@ -50,6 +58,28 @@ export function weighed(elements: readonly Element[], lexicon: Lexicon): Element
     const { tokens, cue, meaning, number } = at(elements, index);
     return new Element(tokens, cue, meaning, number, true);
   });
+}
+
+/** The elements with the "but" of "any colour but black" as a negation. */
+function withExceptions(elements: readonly Element[], { phrases }: Lexicon): Element[] {
+  return elements.map((element, index) => {
+    const { tokens, meaning, number } = element;
+    const isException = element.isCue("but") && element.gap === 0 && excepts(elements, index, phrases);
+    return isException ? new Element(tokens, EXCEPT, meaning, number) : element;
+  });
+}
+
+/** Whether a "but" excludes the name that follows: after an "any", and not in a statement. */
+function excepts(elements: readonly Element[], index: number, { every, statements }: Phrases): boolean {
+  const next = elements.findIndex(({ gap }, place) => place > index && gap > 0);
+  const clause = elements.slice(index + 1, next < 0 ? undefined : next);
+  if ((clause[0]?.meaning ?? null) === null) return false;
+  for (const before of elements.slice(Math.max(0, index - FAR), index).reverse()) {
+    clause.push(before);
+    if (every.has(before.text)) return !clause.some(({ text }) => statements.has(text));
+    if (before.gap > 0) break;
+  }
+  return false;
 }
 
 /** Whether a number is limited, as in "hitchcock before 1960", and every word is understood. */
@@ -132,12 +162,24 @@ class Clause {
   private weight(index: number): Weight {
     const element = at(this.elements, index);
     if (element.meaning === null) return "sure";
-    if (this.isCompared(index) || this.isService()) return "none";
+    if (this.isAside(index) || this.isService() || this.asksAboutItem() || this.asksWhy()) return "none";
     const isValue = isOfValues(element);
     if (this.isMarked(index) || this.isCarried(index)) return element.isCorrected && !isValue ? "doubtful" : "sure";
     if (!this.isMeant(index)) return this.mayBeMeant(index) ? "doubtful" : "none";
-    if (!isValue && !this.isRun(element)) return this.weightOfWord(index);
-    return element.isCorrected && this.nUnknown() > 0 && this.lead(index) !== "wish" ? "doubtful" : "sure";
+    return isValue || this.isRun(element) ? this.weightOfName(index, isValue) : this.weightOfWord(index);
+  }
+
+  /** Whether a name is not what is asked for, by what stands before it. */
+  private isAside(index: number): boolean {
+    return this.isCompared(index) || this.isTime(index) || this.isBeside(index);
+  }
+
+  /** The weight of a value of a fact, or of the beginning of a title. */
+  private weightOfName(index: number, isValue: boolean): Weight {
+    const element = at(this.elements, index);
+    if (isValue && this.isTold(index)) return this.nUnknown() < MUCH_UNKNOWN ? "doubtful" : "none";
+    const isStrange = element.isCorrected && !isLong(element);
+    return isStrange && this.nUnknown() > 0 && this.lead(index) !== "wish" ? "doubtful" : "sure";
   }
 
   /** The weight of a word of titles, which prose has by accident. */
@@ -147,7 +189,8 @@ class Clause {
     if (this.isBare() || (this.isPlain() && !isOrdinary)) return element.isCorrected ? "doubtful" : "sure";
     const isLed = this.lead(index) === "wish";
     if (!isLed && this.isQuestion()) return "none";
-    const isStrange = element.isCorrected || (isOrdinary && !this.isAskedFor(index));
+    const isRefused = this.hasSpeaker() && this.before(index)?.isCue("not") === true;
+    const isStrange = element.isCorrected || (isOrdinary && (isRefused || !this.isAskedFor(index)));
     if (isStrange || this.isLost(index, isLed)) return "doubtful";
     return isLed ? "sure" : "helped";
   }
@@ -225,8 +268,59 @@ class Clause {
 
   /** Whether a "with", a "no" or another cue that is no mere "want" stands before a name. */
   private isAskedFor(index: number): boolean {
-    const before = this.elements.slice(0, index).findLast(({ isSkipped }) => !isSkipped);
-    return before?.isCue("with", ...LEADS.slice(1)) === true && this.nUnknown() === 0;
+    return this.before(index)?.isCue("with", ...LEADS.slice(1)) === true && this.nUnknown() === 0;
+  }
+
+  private before(index: number): Element | undefined {
+    return this.elements.slice(0, index).findLast(({ isSkipped }) => !isSkipped);
+  }
+
+  /** Whether something like "summer" only says when, as in "this summer". */
+  private isTime(index: number): boolean {
+    const before = this.elements[index - 1];
+    if (before === undefined || !at(this.elements, index).meaning?.isRelated || this.lead(index) === "wish")
+      return false;
+    return before.isCue("this") || this.phrases.every.has(before.text) || before.cue?.position === -1;
+  }
+
+  /** Whether more than a name is wanted, as in "not just tea". */
+  private isBeside(index: number): boolean {
+    return this.before(index)?.isCue("beside") === true;
+  }
+
+  /** Whether the clause tells something about somebody or something, as in "that tent fell apart". */
+  private isTold(index: number): boolean {
+    const isRemark = (this.isRemark() && !this.hasSpeaker()) || this.isAboutItem();
+    return isRemark && this.lead(index) !== "wish";
+  }
+
+  /** Whether the clause begins with the person who speaks. */
+  private hasSpeaker(): boolean {
+    return this.phrases.speakers.has(firstWord(at(this.elements, 0)));
+  }
+
+  /** Whether the clause says how an item of the list is, as in "the second smells good". */
+  private isAboutItem(): boolean {
+    const first = this.elements.find((element) => isPosition(element) || !element.isSkipped);
+    if (first === undefined || !isPosition(first) || this.wishes()) return false;
+    return !this.elements.some((element) => element.isCue("with", "but", "or"));
+  }
+
+  /** Whether the clause asks something about an item of the list, as in "does the second come in red". */
+  private asksAboutItem(): boolean {
+    if (this.elements.some((element) => element.isCue("inquiry"))) return !this.wishes(); // "how old is Ada Stone"
+    const after = this.elements[1];
+    const isThis = after !== undefined && (after.isCue("this") || after.meaning !== null);
+    return this.isQuestion() && (isThis || this.elements.some(isPosition));
+  }
+
+  /** Whether the clause asks why, and suggests nothing, as "why not tea" does. */
+  private asksWhy(): boolean {
+    const why = Math.max(
+      0,
+      this.elements.findIndex(({ isSkipped }) => !isSkipped),
+    );
+    return at(this.elements, why).isCue("why") && !this.elements[why + 1]?.isCue("not");
   }
 
   /** Whether the clause names one thing, beside words such as "in" and words without meaning. */
@@ -254,7 +348,7 @@ class Clause {
     for (const element of this.elements) {
       const n = element.tokens.length;
       if (element.isUnknown) others += n;
-      else if (element.meaning === null || element.isCorrected) continue;
+      else if (element.meaning === null || (element.isCorrected && !isLong(element))) continue;
       else if (isExact(element) || !this.isOrdinary(element)) named += n;
       else others += n;
     }
@@ -384,6 +478,15 @@ function isExact({ meaning, tokens }: Element): boolean {
   return (
     meaning !== null && meaning.fields.length > 0 && meaning.wish.values.some((value) => phraseOf(value) === stems)
   );
+}
+
+/** Whether an element is a value of one long word, which a typing error hardly makes of another one. */
+function isLong(element: Element): boolean {
+  return isExact(element) && element.tokens.length === 1 && Array.from(element.text).length >= LONG;
+}
+
+function isPosition({ cue }: Element): boolean {
+  return (cue?.position ?? null) !== null;
 }
 
 function firstWord({ tokens }: Element): string {

@@ -13,7 +13,7 @@ import type { Context, Parsed } from "./parsed";
 import type { Wish } from "./query";
 import { RuleParser } from "./rules";
 import { separate, textsOf } from "./tokens";
-import type { Phrases } from "./words";
+import { LENGTHS, type Phrases, withLengths } from "./words";
 
 const PRICE = "price";
 
@@ -40,9 +40,15 @@ export class Hearing {
   lexicon(phrases: Phrases): Lexicon {
     const live = this.catalogue.live().filter((name) => name === PRICE);
     const key = `${phrases.language} ${live}`;
-    const lexicon = this.lexicons.get(key) ?? new Lexicon(this.catalogue.items, this.finder, phrases, live);
+    const lexicon =
+      this.lexicons.get(key) ?? new Lexicon(this.catalogue.items, this.finder, this.spoken(phrases), live);
     this.lexicons.set(key, lexicon);
     return lexicon;
+  }
+
+  private spoken(phrases: Phrases): Phrases {
+    const isTimed = this.catalogue.items.factFields().some(([name]) => LENGTHS.includes(name));
+    return isTimed ? withLengths(phrases) : phrases;
   }
 
   /** What a sentence asks for. */

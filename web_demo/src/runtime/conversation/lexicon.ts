@@ -30,6 +30,10 @@ const MIN_TYPO = 5;
 const MIN_CORRECTED = 8;
 /** Maximum number of values of a fact that a part of them may mean, such as a surname. */
 const MAX_PART_OF = 8;
+/** Maximum number of words that may also be written as one, such as "eye shadow"; or the other way round. */
+const GLUED = 2;
+/** Facts of which the values are names of people. */
+const PEOPLE = ["author", "cast", "creator", "director"];
 const MARK = /[,:(]/;
 const PRICE = "price";
 
@@ -69,6 +73,9 @@ export class Lexicon {
   private readonly targets: ReadonlyMap<string, Target>;
   private readonly synonyms = new Map<string, Meaning | null>();
   private readonly beginnings: ReadonlySet<string>;
+  /** Values of a word or two by their stems without blanks. */
+  private readonly glued: ReadonlyMap<string, string>;
+  private readonly surnames: ReadonlyMap<string, readonly Valued[]>;
   private readonly valueWords: ReadonlySet<string>;
   private readonly pairs: ReadonlySet<string>;
   /** Stem to those that stand before or after it in a value. */
@@ -97,6 +104,9 @@ export class Lexicon {
     this.longest = Math.min(Math.max(MAX_PHRASE, phrases.longest), LONGEST);
     this.beginnings = items.titles.length <= MAX_TITLES ? beginningsOf(items.titles) : new Set();
     const stems = [...this.values.keys()].map(separate);
+    const short = stems.filter(({ length }) => length <= GLUED);
+    this.glued = new Map(short.map((words) => [stem(words.join("")), joined(words)]));
+    this.surnames = surnamesOf(this.fields);
     this.valueWords = new Set(stems.flat());
     this.pairs = new Set(stems.flatMap((words) => words.slice(1).map((word, index) => `${words[index]} ${word}`)));
     this.beside = besideOf(this.pairs);
@@ -109,13 +119,39 @@ export class Lexicon {
   /** What a phrase means: a value of a fact as a whole, or a synonym; null if it is neither. */
   meaning(stems: string): Meaning | null {
     const target = this.targets.get(stems);
-    if (target === undefined) return this.exact(stems);
+    if (target === undefined) return this.exactly(stems);
     let synonym = this.synonyms.get(stems);
     if (synonym === undefined) {
       synonym = this.synonym(stems, target);
       this.synonyms.set(stems, synonym);
     }
-    return synonym ?? this.exact(stems);
+    return synonym ?? this.exactly(stems);
+  }
+
+  /** A value, which may also be written as one word, such as "eyeshadow"; or as two. */
+  private exactly(stems: string): Meaning | null {
+    const glued = separate(stems).length > GLUED ? undefined : this.glued.get(stem(stems.replace(" ", "")));
+    return this.exact(stems) ?? (glued === undefined ? null : this.exact(glued));
+  }
+
+  /** The people with a surname; null if they are too many, or a title has it, too. */
+  person(text: string): Meaning | null {
+    const found = this.surnames.get(text) ?? [];
+    if (found.length === 0 || found.length > MAX_PART_OF) return null;
+    const fields = [...new Set(found.map(([field]) => field))];
+    const values = [...new Set(found.map(([, value]) => value))];
+    const people = fields.map((field) => this.holds({ field, values }));
+    const isOther = (row: number) =>
+      !people.some((mask) => mask[row] === 1) && hasAll(wordsOf(this.titles[row] ?? ""), words);
+    const words = wordsOf(text);
+    if (this.finder.holdsWords(text).some((holds, row) => holds === 1 && isOther(row))) return null;
+    return { wish: { field: fields.length === 1 ? (fields[0] ?? null) : null, values }, isRelated: false, fields };
+  }
+
+  /** Whether words are values of facts, one after the other. */
+  isOfValues(stems: readonly string[]): boolean {
+    if (stems.length === 0) return true;
+    return stems.some((_, n) => this.values.has(joined(stems.slice(0, n + 1))) && this.isOfValues(stems.slice(n + 1)));
   }
 
   /** Whether a token is a word of the language, or of a title or fact in some form. */
@@ -301,6 +337,21 @@ function valuesOf(fields: ReadonlyMap<string, FactField>, numeric: ReadonlySet<s
     for (const value of values) {
       add(phraseOf(value), [name, value]);
       if (value.includes("&")) add(phraseOf(value.replaceAll("&", " and ")), [name, value]);
+    }
+  }
+  return found;
+}
+
+/** The facts with names of people by the words that they end with, the first name left out. */
+function surnamesOf(fields: ReadonlyMap<string, FactField>): Map<string, Valued[]> {
+  const found = new Map<string, Valued[]>();
+  for (const field of PEOPLE) {
+    for (const value of fields.get(field)?.values ?? []) {
+      const words = wordsOf(value);
+      for (let start = 1; start < Math.min(words.length, MAX_PHRASE); start++) {
+        const surname = words.slice(start).join(" ");
+        found.set(surname, [...(found.get(surname) ?? []), [field, value]]);
+      }
     }
   }
   return found;

@@ -121,12 +121,39 @@ export function takeNamedTitle(reading: Reading): string | null {
     while (mayName(elements, start, end)) end++;
     const named = elements.slice(start, end);
     const row = nWords(named) < SEVERAL ? null : lexicon.titleRow(textOf(named));
-    if (row === null) continue;
-    reading.said = reading.said.filter((one) => one.at < start || one.at >= end);
-    reading.unknown = reading.unknown.filter((one) => !named.some(({ shown }) => shown === one));
-    return at(reading.itemIds, row);
+    if (row !== null) return take(reading, start, end, row);
   }
   return null;
+}
+
+/**
+ * The item of which the title ends before an index, as in "Heat type of film"; or null. The words of the title are taken for
+ * nothing else.
+ */
+export function takeTitleBefore(reading: Reading, end: number): string | null {
+  const { elements, lexicon } = reading;
+  for (let start = Math.max(0, end - LONGEST_TITLE); start < end; start++) {
+    const run = elements.slice(start, end);
+    const text = textOf(run);
+    const row = mayBeTitle(run) ? lexicon.titleRow(text) : null;
+    if (row !== null && lexicon.titleShare(row, text) >= MOST) return take(reading, start, end, row);
+  }
+  return null;
+}
+
+/** Whether some elements may be a title: they name something, and one value of a fact alone is that value. */
+function mayBeTitle(run: readonly Element[]): boolean {
+  const names = run.filter(({ meaning, isUnknown }) => meaning !== null || isUnknown);
+  const isValue = run.length === 1 && (run[0]?.meaning?.fields.length ?? 0) > 0;
+  return names.length > 0 && !isValue && run.slice(1).every(({ gap }) => gap === 0);
+}
+
+/** The item of a row, whose words between two indices are taken for nothing else. */
+function take(reading: Reading, start: number, end: number, row: number): string {
+  const named = reading.elements.slice(start, end).map(({ shown }) => shown);
+  reading.said = reading.said.filter((one) => one.at < start || one.at >= end);
+  reading.unknown = reading.unknown.filter((one) => !named.includes(one));
+  return at(reading.itemIds, row);
 }
 
 function mayName(elements: readonly Element[], start: number, end: number): boolean {

@@ -16,6 +16,7 @@ const AROUND = 0.2;
 const FEW = 2;
 const [FIRST_YEAR, LAST_YEAR] = [1800, 2100];
 const YEAR = "year";
+const UNITS = ["currency", "minutes", "hours"];
 const MINUS: ReadonlySet<string> = new Set(["minus", "负"]);
 
 /** Cue to the limit that it means, and the fact that it is always about. */
@@ -38,7 +39,10 @@ export function readNumber(reading: Reading, index: number): number {
   const decade = element.cue?.decade ?? null;
   if (decade !== null) return years(reading, decade, decade + 9);
   const { value } = element;
-  if (value === null) return 1;
+  // "The third one".
+  const isOne =
+    element.cue !== null && element.gap === 0 && (reading.elements[index - 1]?.cue?.position ?? null) !== null;
+  if (value === null || isOne) return 1;
   const following = reading.elements[index + 1];
   if (following !== undefined && following.gap === 0 && following.isCue("decade") && value % 10 === 0) {
     const first = value >= FIRST_YEAR ? Math.trunc(value) : 1900 + Math.trunc(value);
@@ -88,18 +92,21 @@ function years(reading: Reading, first: number, last: number): number {
 }
 
 /** Read a number with what limits it, before or after: "under 30", "30 or less", "20 to 40". */
-function limitAt(reading: Reading, index: number, value: number): number {
-  let used = 1 + nCues(reading, index + 1, "currency");
-  const isMoney = hasCurrency(reading, index);
+function limitAt(reading: Reading, index: number, written: number): number {
+  const minutes = minutesAfter(reading, index);
+  const value = written * (minutes ?? 1);
+  if (minutes !== null) reading.ofField = reading.length;
+  let used = 1 + nCues(reading, index + 1, ...UNITS);
+  const isMoney = minutes !== null || hasCurrency(reading, index);
   const following = reading.elements[index + used];
   const other = numberAfterTo(reading, index + used);
   let kind = reading.limit;
   reading.limit = null;
   if (other !== null && !["below", "at_most", "before"].includes(kind ?? "")) {
-    const [atLeast, atMost] = [Math.min(value, other), Math.max(value, other)];
+    const [atLeast = 0, atMost = 0] = [value, other * (minutes ?? 1)].sort((one, two) => one - two);
     addLimit(reading, numberField(reading, atLeast, null, isMoney), { atLeast, atMost });
     used += 2;
-    return used + nCues(reading, index + used, "currency", "between");
+    return used + nCues(reading, index + used, ...UNITS, "between");
   }
   if ((kind === null || kind === "between") && following?.gap === 0 && following.isCue(...LIMIT_NAMES)) {
     kind = LIMIT_NAMES.find((name) => following.isCue(name)) ?? null;
@@ -107,6 +114,15 @@ function limitAt(reading: Reading, index: number, value: number): number {
   }
   oneLimit(reading, index, used, value, kind, isMoney);
   return used;
+}
+
+/** The minutes of the unit after a number, as in "10 to 20 minutes". */
+function minutesAfter({ elements }: Reading, index: number): number | null {
+  for (const element of elements.slice(index + 1, index + 4)) {
+    if (element.isCue("minutes", "hours")) return element.isCue("hours") ? 60 : 1;
+    if (element.gap > 0 || !(element.isCue("to") || element.number !== null)) return null;
+  }
+  return null;
 }
 
 /** The number of elements from an index on that are some cues. */
@@ -142,7 +158,8 @@ function oneLimit(
     return;
   }
   const isWritten = at(reading.elements, index).cue === null;
-  if (isMoney) addLimit(reading, price, { atMost: value });
+  const isLength = reading.ofField !== null && reading.ofField === reading.length;
+  if (isMoney) addLimit(reading, isLength ? reading.length : price, { atMost: value });
   else if (FIRST_YEAR <= value && value <= LAST_YEAR && year !== null) {
     addLimit(reading, year, { atLeast: value, atMost: value });
   } else if (kind === "between" && price !== null && isWritten) {

@@ -4,6 +4,7 @@ import type { Lexicon } from "./lexicon";
 import type { Context, Polarity, Problem } from "./parsed";
 import type { Limit, Wish } from "./query";
 import type { Element } from "./scanning";
+import { LENGTHS } from "./words";
 
 const YEAR = "year";
 const PRICE = "price";
@@ -57,6 +58,11 @@ export class Reading {
   itemUsed = true;
   index = 0;
   likedAt = -2;
+  /** The item before a "but", which the list resembles if something is named after it. */
+  compared: string | null = null;
+  /** Whether what is excluded is to be replaced, as after "instead of", or was seen. */
+  isReplaced = false;
+  isSeen = false;
 
   constructor(
     readonly elements: readonly Element[],
@@ -100,6 +106,11 @@ export class Reading {
     return this.lexicon.numeric.has(YEAR) ? YEAR : null;
   }
 
+  /** The fact that says how long an item is, if the items have one. */
+  get length(): string | null {
+    return LENGTHS.find((name) => this.lexicon.numeric.has(name)) ?? null;
+  }
+
   /** Take an item of the list as the one that is meant. */
   point(position: number): void {
     const { shown } = this.context;
@@ -139,7 +150,14 @@ export class Reading {
     this.leaveItem();
     this.turnTo("want");
     [this.limit, this.ofField, this.joined] = [null, null, ""];
-    [this.likes, this.loves] = [false, false];
+    [this.likes, this.loves, this.isReplaced] = [false, false, false];
+  }
+
+  /** The elements between marks around an index. */
+  clauseAt(index: number): readonly Element[] {
+    const first = this.elements.findLastIndex(({ gap }, place) => place <= index && gap > 0);
+    const next = this.elements.findIndex(({ gap }, place) => place > index && gap > 0);
+    return this.elements.slice(Math.max(0, first), next < 0 ? undefined : next);
   }
 
   /** Let what follows be wanted, excluded or preferred. */

@@ -54,7 +54,7 @@ function ofTitle(reading: Reading, index: number, name: string): number {
 function pointedAfter(reading: Reading, index: number): number {
   for (const [offset, element] of reading.elements.slice(index + 1, index + 5).entries()) {
     if (element.gap > 0) break; // "not that brand, the last thing I had ..."
-    const position = element.cue?.position ?? null;
+    const position = positionAt(reading, index + 1 + offset);
     if (position !== null) {
       reading.itemUsed = true;
       reading.point(position);
@@ -70,10 +70,19 @@ function pointedAfter(reading: Reading, index: number): number {
   return 0;
 }
 
+/** The position in the list that an element names, such as "third", or the 2 of "number 2". */
+function positionAt({ elements }: Reading, index: number): number | null {
+  const { cue, value } = at(elements, index);
+  const isCounted = elements[index - 1]?.isCue("number_of") === true && Number.isInteger(value);
+  return cue?.position ?? (isCounted ? value : null);
+}
+
 function refer(reading: Reading, name: string, isOther: boolean): void {
   const item = reading.item ?? reading.context.about;
   const isExcluded = isOther || reading.polarity === "not";
   reading.itemUsed = true;
+  // "No Aster, show me other brands".
+  if (item === null && isOther && reading.said.some((one) => one.polarity === "not" && one.wish.field === name)) return;
   if (item === null) {
     [reading.problem, reading.ofProblem, reading.excludes] = ["which", name, isExcluded];
     return;

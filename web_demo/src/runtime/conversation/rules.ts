@@ -93,6 +93,7 @@ function isCarrier({ elements }: Reading, index: number): boolean {
 /** Whether what was said before a comma has no hold on what follows, as in "money is no issue, boots". */
 function isOver(reading: Reading, index: number): boolean {
   const { elements, lexicon, itemUsed, isNegated } = reading;
+  if (reading.isReplaced && reading.nNamed > 0) return true; // "instead of boots, shoes"
   // "Boots, no".
   const isAnswer = elements.slice(index).every((element) => element.isSkipped || element.isCue("not", "with"));
   return !isAnswer && ((isNegated && itemUsed) || beginsAnew(elements, index, lexicon));

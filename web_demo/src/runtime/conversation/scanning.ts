@@ -6,12 +6,14 @@
 import { at } from "../at";
 import { stem } from "../search/words";
 import { isSameMeaning, type Lexicon, type Meaning, wordsMeaning } from "./lexicon";
-import { joined, shownOf, type Token } from "./tokens";
+import { joined, separate, shownOf, type Token } from "./tokens";
 import type { Cue } from "./words";
 
 /** Maximum number of characters of a word of a script without spaces. */
 const LONGEST_RUN = 6;
 /** What a number begins with, or what looks like one. */
+const CUT = ["more", "less", "dearer"];
+const COMPARED = ["less", "dearer", "newer", "older", "like", "varied", "below", "above"];
 const NUMERIC = /^[0-9\-\u2212\u2013]/;
 
 /** A part of a sentence. */
@@ -103,9 +105,20 @@ function withText(token: Token, text: string): Token {
 function longest(tokens: readonly Token[], start: number, lexicon: Lexicon): Element | null {
   for (let length = Math.min(lexicon.longest, tokens.length - start); length > 0; length--) {
     const element = phraseAt(tokens.slice(start, start + length), lexicon);
-    if (element !== null) return element;
+    if (element !== null && !cuts(element, tokens, start + length, lexicon)) return element;
   }
   return null;
+}
+
+/**
+ * Whether a phrase takes the "more" of "more expensive" in "show me more expensive", or the "less" of "less than" in "costs
+ * less than".
+ */
+function cuts(element: Element, tokens: readonly Token[], end: number, { phrases }: Lexicon): boolean {
+  const next = tokens[end];
+  if (next === undefined || next.gap > 0 || !element.isCue(...CUT)) return false;
+  const compared = phrases.cues.get(`${at(tokens, end - 1).text} ${next.text}`);
+  return compared !== undefined && COMPARED.some((name) => compared.names.has(name));
 }
 
 /** Some tokens as one cue or value; null if they are none. */
@@ -126,9 +139,10 @@ function counts(token: Token, lexicon: Lexicon): boolean {
   return lexicon.phrases.cues.get(token.text)?.names.has("number_of") === true;
 }
 
-/** The words of the beginning of a title, which are more than words of the language. */
+/** The words of the beginning of a title, if they are more than words of the language or values in a row. */
 function titleOf(part: readonly Token[], stems: string, lexicon: Lexicon): Meaning | null {
-  if (!lexicon.beginsTitle(stems) || part.every(({ text }) => lexicon.phrases.known.has(text))) return null;
+  const isSpoken = part.every(({ text }) => lexicon.phrases.known.has(text));
+  if (!lexicon.beginsTitle(stems) || isSpoken || lexicon.isOfValues(separate(stems))) return null;
   return wordsMeaning(textOf(part));
 }
 
@@ -165,7 +179,17 @@ function withWholeWords(elements: readonly Element[], lexicon: Lexicon): Element
       whole[whole.length - 1] = new Element([...before.tokens, ...element.tokens], null, wordsMeaning(text));
     } else whole.push(element);
   }
-  return whole;
+  return whole.map((_, index) => asPerson(whole, index, lexicon));
+}
+
+/** An element with the people that it names by surname, such as "Kubrick", if it means nothing else. */
+function asPerson(elements: readonly Element[], index: number, lexicon: Lexicon): Element {
+  const [element, before] = [at(elements, index), elements[index - 1]];
+  const isPart = before !== undefined && element.gap === 0 && (before.isUnknown || isLooseWord(before));
+  const isEveryday = element.tokens.every(({ text }) => lexicon.phrases.ordinary.has(text));
+  if (isPart || isEveryday || element.isCorrected || !isLooseWord(element)) return element;
+  const person = lexicon.person(element.text);
+  return person === null ? element : new Element(element.tokens, null, person);
 }
 
 function textOf(tokens: readonly Token[]): string {

@@ -21,6 +21,9 @@ export interface Words {
   readonly questions: readonly string[];
   readonly possessives: readonly string[];
   readonly light: readonly string[];
+  /** None if they are left out. */
+  readonly speakers?: readonly string[];
+  readonly every?: readonly string[];
   readonly ordinary: readonly string[];
   /** Whether a capital letter within a sentence says that a word is a name; true if it is left out. */
   readonly capitals?: boolean;
@@ -31,6 +34,7 @@ export interface Words {
   readonly answers: Readonly<Record<string, string>>;
   readonly chips: Readonly<Record<string, string>>;
   readonly replies: Lists;
+  readonly lengths: Lists;
 }
 
 /** What a phrase of a language may mean. */
@@ -63,13 +67,18 @@ export interface Phrases {
   readonly questions: ReadonlySet<string>;
   readonly possessives: ReadonlySet<string>;
   readonly light: ReadonlySet<string>;
+  readonly speakers: ReadonlySet<string>;
+  readonly every: ReadonlySet<string>;
   readonly ordinary: ReadonlySet<string>;
 }
+
+/** Facts that say how long something is, in minutes. */
+export const LENGTHS: readonly string[] = ["duration", "reading_minutes"];
 
 /** The phrases of each language of a conversation. */
 export const spokenPhrases = byLanguage(
   import.meta.glob<Words>("../../../../edge_runtime/conversation/words/*.json", { import: "default" }),
-  phrasesFrom,
+  (words, language) => phrasesFrom(words, language),
 );
 
 /** A list by its key; empty if there is none. */
@@ -77,9 +86,14 @@ export function listOf(lists: Lists, key: string): readonly string[] {
   return Object.hasOwn(lists, key) ? (lists[key] ?? []) : [];
 }
 
-function phrasesFrom(words: Words, language: string): Phrases {
+/** The phrases with those of a catalogue that knows how long things are, so that "shorter" asks for something. */
+export function withLengths({ language, words }: Phrases): Phrases {
+  return phrasesFrom(words, language, words.lengths);
+}
+
+function phrasesFrom(words: Words, language: string, lengths: Lists = {}): Phrases {
   const names = new Map<string, Set<string>>();
-  for (const [name, listed] of Object.entries({ ...words.cues, skip: words.skip })) {
+  for (const [name, listed] of [words.cues, { skip: words.skip }, lengths].flatMap(Object.entries<readonly string[]>)) {
     for (const text of listed.map(textsOf)) names.set(text, (names.get(text) ?? new Set()).add(name));
   }
   const [positions, numbers, decades] = [words.positions, words.numbers, words.decades].map(
@@ -110,11 +124,13 @@ function phrasesFrom(words: Words, language: string): Phrases {
     questions: wordsIn([...words.statements, ...words.questions]),
     possessives: wordsIn(words.possessives),
     light: wordsIn(words.light),
+    speakers: wordsIn(words.speakers),
+    every: wordsIn(words.every),
     ordinary: wordsIn(words.ordinary),
   };
 }
 
-function wordsIn(texts: readonly string[]): Set<string> {
+function wordsIn(texts: readonly string[] = []): Set<string> {
   return new Set(texts.map(textsOf).flatMap(separate));
 }
 

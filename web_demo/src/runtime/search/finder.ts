@@ -12,6 +12,7 @@ import {
   TITLE_WEIGHT,
 } from "../constants";
 import type { Items } from "../items";
+import { lacks } from "./absence";
 import { type Match, Vocabulary } from "./vocabulary";
 import { stem, wordsOf } from "./words";
 
@@ -84,17 +85,10 @@ export class Finder {
     return holds.subarray(0, this.nItems).map((inTitle, row) => (inTitle === 1 || (fact[row] ?? 0) > 0 ? 1 : 0));
   }
 
-  /** Which titles name something only to say that the item is free of it, such as "paraben-free": 1 for each. */
+  /** Which titles name something only to deny it, such as "paraben-free": 1 for each. */
   freeOf(text: string): Uint8Array {
-    const words = wordsOf(firstCharacters(text)).map(stem);
-    const isFree = (row: number) => {
-      const title = wordsOf(at(this.items.titles, row)).map(stem);
-      const ends = [...title.keys()]
-        .filter((start) => words.every((word, index) => title[start + index] === word))
-        .map((start) => start + words.length);
-      return ends.length > 0 && ends.every((end) => title[end] === "free");
-    };
-    return this.holdsWords(`${text} free`).map((holds, row) => (holds === 1 && isFree(row) ? 1 : 0));
+    const stems = wordsOf(firstCharacters(text)).map(stem);
+    return this.holdsWords(text).map((holds, row) => (holds === 1 && lacks(at(this.items.titles, row), stems) ? 1 : 0));
   }
 
   /** The row of the best match for a text of which every word is in the title; null if there is none. */
