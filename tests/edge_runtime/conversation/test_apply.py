@@ -10,6 +10,7 @@ from edge_runtime.filters.live import LiveFacts
 from edge_runtime.filters.table import FactTable
 from edge_runtime.ranking import Floats, Rows, best_rows
 from edge_runtime.search.finder import Finder
+from edge_runtime.similar import Cosines
 from tests.tiny_items import make_items
 
 N = 200
@@ -19,7 +20,7 @@ SCORES = np.arange(N, 0, -1, dtype=np.float32)
 LIKE_THE_FIRST = Query(similar_to=("item-150",))
 
 
-class Directions:
+class Directions(Cosines):
     """Vectors of unit length, with their cosines."""
 
     def __init__(self, vectors: Floats) -> None:
