@@ -193,13 +193,14 @@ class OpenRelease:
         mask = application.allowed(query)
         mask[rows_of(hidden, self.row_of)] = False
         rows = np.flatnonzero(mask) if among is None else among[mask[among]]
+        best = partial(past.best, among=rows, include_seen=include_seen)
         return self.ranked(
             past,
             k,
             rows,
             include_seen=include_seen,
             diversity=max(diversity, query.variety or 0.0),
-            shift=lambda scores: application.shifted(scores, query),
+            shift=lambda scores: application.shifted(scores, query, best),
         )
 
     def reranked(self, past: HistoryRows, candidates: Iterable[str], diversity: float) -> list[Recommendation]:

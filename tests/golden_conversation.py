@@ -5,6 +5,7 @@ review the diff.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -376,6 +377,7 @@ QUERIES: Final[Sequence[Query]] = (
     Query(must_not=(Wish("kind", ("b",)),), prefer=(Wish("kind", ("a", "c")), Wish(None, ("twelve",)))),
     Query(must=(Wish("kind", ("c",)),), must_not=(Wish(None, ("twelve",)),)),
     Query(unlike=("item-1", "unknown")),
+    Query(similar_to=("item-3",), must=(Wish("kind", ("c",)),)),
 )
 
 
@@ -418,7 +420,8 @@ class Shop:
         mask = self.application.allowed(query)
         mask[[self.row_of[item_id] for item_id in hidden]] = False
         scores = np.arange(len(mask), 0, -1, dtype=np.float32)
-        rows = best_rows(self.application.shifted(scores, query), K, among=np.flatnonzero(mask))
+        best = partial(best_rows, among=np.flatnonzero(mask))
+        rows = best(self.application.shifted(scores, query, best), K)
         return [
             Recommendation(rank, self.items.item_id[row], self.items.title[row], float(scores[row]), row)
             for rank, row in enumerate(rows.tolist(), start=1)
@@ -479,13 +482,13 @@ def make_shift() -> Json:
     scores = (np.round(random.gumbel(size=n_items) * 256) / 256).astype(np.float32)
     cases = []
     for query in QUERIES:
-        after = application.shifted(scores, query)
-        allowed = np.flatnonzero(application.allowed(query))
+        best = partial(best_rows, among=np.flatnonzero(application.allowed(query)))
+        after = application.shifted(scores, query, best)
         cases.append(
             {
                 "query": msgspec.to_builtins(query),
                 "expected": [round(float(one), 4) for one in after],
-                "best": best_rows(after, 10, among=allowed).tolist(),
+                "best": best(after, 10).tolist(),
             }
         )
     return {

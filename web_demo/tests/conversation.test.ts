@@ -89,7 +89,8 @@ function hostOf({ items, application, hearing }: Shop): Host<{ itemId: string }>
     const mask = application.allowed(query);
     for (const row of items.rowsOf(hidden)) mask[row] = 0;
     const scores = Float32Array.from(items.ids, (_, row) => items.ids.length - row);
-    const rows = bestRows(application.shifted(scores, query), K, { has: (row) => mask[row] === 0 });
+    const unlisted = { has: (row: number) => mask[row] === 0 };
+    const rows = bestRows(application.shifted(scores, query, unlisted), K, unlisted);
     return rows.map((row) => ({ itemId: items.ids[row] ?? "" }));
   };
   return { hearing, list, explain: async (itemId) => `because of ${itemId}` };
@@ -185,11 +186,13 @@ describe("a query shifts scores as in Python", () => {
     });
     const scores = Float32Array.from(shift.scores);
 
-    const after = application.shifted(scores, query);
+    const allowed = application.allowed(query);
+    const hidden = { has: (row: number) => allowed[row] === 0 };
+
+    const after = application.shifted(scores, query, hidden);
 
     for (const [row, score] of after.entries()) expect(score).toBeCloseTo(expected[row] as number, 3);
-    const allowed = application.allowed(query);
-    expect(bestRows(after, 10, { has: (row) => allowed[row] === 0 })).toEqual(best);
+    expect(bestRows(after, 10, hidden)).toEqual(best);
     expect(Array.from(scores)).toEqual(Array.from(Float32Array.from(shift.scores)));
   });
 });

@@ -179,7 +179,7 @@ export class OpenRelease {
   /**
    * As `rank`, without the rows in `excluded`; those of the history are not left out by themselves.
    *
-   * @param shift returns the scores that count in place of the given ones.
+   * @param shift returns the scores that count in place of the given ones; it gets all rows that are on no list, too.
    */
   async rankWithout(
     excluded: Rows,
@@ -187,12 +187,13 @@ export class OpenRelease {
     k: number,
     diversity: number,
     disliked: readonly number[],
-    shift: (scores: Float32Array) => Float32Array = (scores) => scores,
+    shift: (scores: Float32Array, unlisted: Rows) => Float32Array = (scores) => scores,
   ): Promise<Ranking> {
     const { scores: before, ...how } = await this.scored(sequence, disliked);
     const begun = performance.now();
-    const scores = shift(before);
-    const rows = diversifiedRows(this.scorer.codes, scores, k, this.withRetired(excluded), diversity);
+    const unlisted = this.withRetired(excluded);
+    const scores = shift(before, unlisted);
+    const rows = diversifiedRows(this.scorer.codes, scores, k, unlisted, diversity);
     return { ...how, rows, phases: { ...how.phases, rank: performance.now() - begun } };
   }
 

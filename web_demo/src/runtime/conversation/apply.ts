@@ -8,15 +8,24 @@ import type { Cosines } from "../cosines";
 import { resemblanceOf } from "../dislikes";
 import { checkedWhere } from "../filters/conditions";
 import type { FactTable, Mask } from "../filters/table";
+import type { Rows } from "../itemIds";
 import type { Finder } from "../search/finder";
 import type { Limit, Query, Wish } from "./query";
 
 /** How far a query may shift a score, in differences between the best and the hundredth score. */
 const BOUND = 2;
+const SIMILAR = 0.5;
+/** Number of items nearest to those that the list should resemble, which are raised alike. */
+const N_NEAREST = 20;
+/** How many of them reach as high as as many of all items. */
+const N_RAISED = 5;
 const NEAR_PREFERRED = 0.5;
 const NEAR_EXCLUDED = 0.25;
 const DEPTH = 100;
 const MOST_OF_A_WISH = 256;
+
+/** How near items are, by their cosines. */
+type Measure = (cosines: Float32Array) => Float32Array;
 
 /** Applies queries to one catalogue. */
 export class Application {
@@ -56,21 +65,30 @@ export class Application {
     return mask;
   }
 
-  /** The scores with the shift of a query; `scores` itself, if there is none. */
-  shifted(scores: Float32Array, query: Query): Float32Array {
+  /**
+   * The scores with the shift of a query; `scores` itself, if there is none.
+   *
+   * @param hidden rows that are on no list.
+   */
+  shifted(scores: Float32Array, query: Query, hidden: Rows): Float32Array {
     const { similarTo, unlike, prefer, mustNot } = query;
     if ([similarTo, unlike, prefer, mustNot].every((parts) => parts.length === 0)) return scores;
     const top = bestRows(scores, DEPTH, new Set());
     const spread = Math.fround((scores[top[0] ?? 0] ?? 0) - (scores[top.at(-1) ?? 0] ?? 0));
-    const near = this.nearItems(similarTo);
-    const far = this.nearItems(unlike);
+    const near = this.nearItems(similarTo, resemblanceOf);
+    const far = this.nearItems(unlike, resemblanceOf);
     const preferred = this.most(prefer.map((wish) => this.nearPreferred(this.holds(wish))));
     const excluded = this.most(mustNot.map((wish) => this.nearMean(this.refuses(wish))));
+    const shift = scores.map((_, row) => {
+      const alike = Math.fround(SIMILAR * (near[row] ?? 0) - (far[row] ?? 0));
+      return alike + Math.fround((preferred[row] ?? 0) - NEAR_EXCLUDED * (excluded[row] ?? 0));
+    });
+    const before = scores.map((score, row) => score + Math.fround(spread * (shift[row] ?? 0)));
+    const nearest = spread > 0 ? this.nearest(similarTo, hidden) : [];
+    const more = missing(before, nearest, hidden) / spread;
+    for (const row of nearest) shift[row] = (shift[row] ?? 0) + more;
     return scores.map((score, row) => {
-      const alike = Math.fround((near[row] ?? 0) - (far[row] ?? 0));
-      const liked = Math.fround((preferred[row] ?? 0) - NEAR_EXCLUDED * (excluded[row] ?? 0));
-      const shift = Math.max(-BOUND, Math.min(BOUND, Math.fround(alike + liked)));
-      return score + Math.fround(spread * shift);
+      return score + Math.fround(spread * Math.max(-BOUND, Math.min(BOUND, shift[row] ?? 0)));
     });
   }
 
@@ -84,9 +102,16 @@ export class Application {
     return itemIds.map(this.rowOf).filter((row) => row !== undefined);
   }
 
-  /** The largest similarity of every item with some items. */
-  private nearItems(itemIds: readonly string[]): Float32Array {
-    return this.most(this.rowsOf(itemIds).map((row) => this.near([row])));
+  /** The rows of the items that resemble some items most, of those that are more alike than the mean. */
+  private nearest(itemIds: readonly string[], hidden: Rows): number[] {
+    if (itemIds.length === 0) return [];
+    const near = this.nearItems(itemIds, standardized);
+    return bestRows(near, N_NEAREST, hidden).filter((row) => (near[row] ?? 0) > 0);
+  }
+
+  /** How near every item is to the nearest of some by a measure of cosines, at least 0. */
+  private nearItems(itemIds: readonly string[], measure: Measure): Float32Array {
+    return this.most(this.rowsOf(itemIds).map((row) => this.near([row], measure)));
   }
 
   /** What a preferred wish adds to every item. */
@@ -98,13 +123,17 @@ export class Application {
   private nearMean(mask: Mask): Float32Array {
     const rows = Array.from(mask.keys()).filter((row) => mask[row] === 1);
     const step = Math.ceil(rows.length / MOST_OF_A_WISH);
-    return rows.length === 0 ? new Float32Array(this.nItems) : this.near(rows.filter((_, index) => index % step === 0));
+    if (rows.length === 0) return new Float32Array(this.nItems);
+    return this.near(
+      rows.filter((_, index) => index % step === 0),
+      resemblanceOf,
+    );
   }
 
-  private near(rows: readonly number[]): Float32Array {
+  private near(rows: readonly number[], measure: Measure): Float32Array {
     const total = new Float32Array(this.nItems);
     for (const cosines of this.spaces) {
-      const alike = resemblanceOf(cosines.to(meanDirection(cosines.vectors(rows), rows.length)));
+      const alike = measure(cosines.to(meanDirection(cosines.vectors(rows), rows.length)));
       for (let row = 0; row < total.length; row++) total[row] = (total[row] ?? 0) + (alike[row] ?? 0);
     }
     return total.map((sum) => sum / Math.max(1, this.spaces.length));
@@ -118,6 +147,23 @@ export class Application {
     }
     return most;
   }
+}
+
+/** The cosines with mean 0 and deviation 1; zeros if they are equal. */
+function standardized(cosines: Float32Array): Float32Array {
+  const mean = cosines.reduce((sum, value) => sum + value, 0) / cosines.length;
+  const variance = cosines.reduce((sum, value) => sum + (value - mean) ** 2, 0) / cosines.length;
+  if (variance === 0) return new Float32Array(cosines.length);
+  const [from, deviation] = [Math.fround(mean), Math.fround(Math.sqrt(variance))];
+  return cosines.map((value) => Math.fround(value - from) / deviation);
+}
+
+/** How much the scores of some items have to rise, at least 0, so that enough of them are among the best. */
+function missing(scores: Float32Array, nearest: readonly number[], hidden: Rows): number {
+  const n = Math.min(N_RAISED, nearest.length);
+  if (n === 0) return 0;
+  const reached = nearest.map((row) => scores[row] ?? 0).sort((one, other) => other - one);
+  return Math.fround((scores[bestRows(scores, n, hidden).at(-1) ?? 0] ?? 0) - (reached[n - 1] ?? 0));
 }
 
 /** Leave out the items for which another mask is not as wanted. */

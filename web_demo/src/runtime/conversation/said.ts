@@ -157,7 +157,9 @@ function ranked(
   for (const row of release.items.rowsOf(hidden)) mask[row] = 0;
   const left = { has: (row: number) => mask[row] === 0 || excluded.has(row) };
   const share = Math.max(diversity, query.variety ?? 0);
-  return release.rankWithout(left, sequence, k, share, disliked, (scores) => application.shifted(scores, query));
+  return release.rankWithout(left, sequence, k, share, disliked, (scores, unlisted) => {
+    return application.shifted(scores, query, unlisted);
+  });
 }
 
 /** Why an item is recommended, in words. */
