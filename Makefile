@@ -20,7 +20,7 @@ KIND ?=
 OUT ?=
 NO_SERVE ?=
 WORKERS ?= 2
-# The tests write durably some ten thousand times: in memory, where there is enough, no test waits for a disk.
+# The tests write durably again and again: in memory, where there is enough, none of them waits for a disk.
 IN_MEMORY := $(shell df --output=avail -B1M /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 6000' | grep -q . && \
 	test -w /dev/shm && ! findmnt -n -o OPTIONS /dev/shm | grep -q noexec && echo TMPDIR=/dev/shm)
 # Slow files come first (tests/conftest.py), so that all processes end at about the same time.
