@@ -20,14 +20,19 @@ KIND ?=
 OUT ?=
 NO_SERVE ?=
 WORKERS ?= 2
+# The tests write durably again and again: in memory, where there is enough, none of them waits for a disk.
+IN_MEMORY := $(shell df --output=avail -B1M /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 6000' | grep -q . && \
+	test -w /dev/shm && ! findmnt -n -o OPTIONS /dev/shm | grep -q noexec && echo TMPDIR=/dev/shm)
 # Slow files come first (tests/conftest.py), so that all processes end at about the same time.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=20
+PYTEST = $(IN_MEMORY) OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=20
 # Coverage doubles the time of everything in the process: only what is measured is run with it (pyproject.toml).
 COVERED := tests/edge_runtime tests/server
 DEMO_FLAGS = $(if $(DATA),--data '$(DATA)') $(if $(KIND),--kind '$(KIND)') $(if $(OUT),--out '$(OUT)') $(if $(NO_SERVE),--no-serve)
 
 # pip does not look for a newer version of itself (docs/privacy.md); for npm, see web_demo/.npmrc.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Hundreds of processes are started by the tests: each would compile our modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup web old-board-env flower-env chromium postgresql demo test check format bench-beauty clean
 

@@ -1,4 +1,4 @@
-"""For all tests: fuzzing tries inputs that have failed first, long files come first, and a process has one browser."""
+"""For all tests: what fuzzing keeps, which files come first, what is measured, and what a process has once."""
 
 import asyncio
 import os
@@ -13,6 +13,7 @@ from hypothesis import settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from tests.chromium import CHROMIUM_FLAGS, chromium_path
+from tests.forked_commands import COMMANDS, ForkedCommands, forks_with
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -32,6 +33,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take long, so that no process is left with one while the others have finished."""
     long = {item.path for item in items if any(item.iter_markers("slow")) or any(item.iter_markers("browser"))}
     items.sort(key=lambda item: item.path not in long)
+    for item in items:
+        # The hundreds of inputs of a property reach no lines that its neighbours miss, and take twice as long measured.
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +51,10 @@ def browser() -> "Iterator[Browser]":
         running = playwright.chromium.launch(executable_path=chromium_path(), args=list(CHROMIUM_FLAGS))
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def commands() -> Iterator[ForkedCommands]:
+    """Return what runs commands of training and export without the seconds in which a process imports PyTorch."""
+    with forks_with(*COMMANDS) as forks:
+        yield ForkedCommands(forks)

@@ -17,14 +17,14 @@ from pathlib import Path
 from edge_runtime import Recommender
 with Recommender.open(Path(sys.argv[1]), Path(sys.argv[2])) as recommender:
     for number in range(100_000):
-        recommender.observe(f"item-{number}", "click")
+        recommender.observe(f"item-{number % int(sys.argv[3])}", "click")
         print(number, flush=True)
 """
 
 
-def observe_and_kill(bundle: Path, state: Path, n_lines: int) -> int:
-    """Return the last event that was acknowledged before the kill."""
-    command = [sys.executable, "-c", OBSERVER, str(bundle), str(state)]
+def observe_and_kill(bundle: Path, state: Path, n_lines: int, n_items: int = 100_000) -> int:
+    """Observe so many items in turn; return the last event that was acknowledged before the kill."""
+    command = [sys.executable, "-c", OBSERVER, str(bundle), str(state), str(n_items)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for _ in range(n_lines):
@@ -50,7 +50,7 @@ def test_acknowledged_events_survive_a_kill(bundle: Path, tmp_path: Path) -> Non
 
 def test_a_session_continues_after_a_kill(bundle: Path, tmp_path: Path) -> None:
     state = tmp_path / "s.sqlite"
-    observe_and_kill(bundle, state, 3)
+    observe_and_kill(bundle, state, 3, n_items=20)  # of 40, so that others are left to recommend
 
     with Recommender.open(bundle, state) as recommender:
         n_events = len(recommender.history())

@@ -1,12 +1,17 @@
 """The instant path: from an interaction log to a recommending bundle without training."""
 
 import json
+from contextlib import redirect_stdout
+from functools import partial
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
 
 from edge_runtime import Recommender
-from tests.end_to_end.test_main_job import pocketrec
+from edge_runtime.cli import main
+from export import demo
+from tests.forked_commands import ForkedCommands, ForkedSteps
 from tests.live_server import run_sync, serving
 from tests.tiny_shop import write_shop
 
@@ -14,12 +19,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(commands: ForkedCommands, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("instant")
     shop, out = write_shop(folder / "shop"), folder / "demo"
-    done = pocketrec("demo", "--instant", "--data", shop, "--out", out, "--no-serve", "--json")
-    assert done.returncode == 0, done.stderr
-    (folder / "printed.json").write_text(done.stdout)
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(TextIOWrapper(BytesIO())) as printed:
+        patch.setattr(demo, "Steps", partial(ForkedSteps, commands=commands))
+        with pytest.raises(SystemExit) as ended:
+            main(["demo", "--instant", "--data", str(shop), "--out", str(out), "--no-serve", "--json"])
+    assert ended.value.code == 0
+    printed.seek(0)
+    (folder / "printed.json").write_text(printed.read())
     return out
 
 

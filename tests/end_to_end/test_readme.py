@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.live_server import POCKETREC, serving
+from tests.forked_commands import ForkedCommands
+from tests.live_server import serving
 from tests.tiny_shop import write_shop
 from tests.train.plugins.tiny_llmrec import DIM, inputs
 
@@ -25,32 +26,24 @@ def typed_lines() -> list[str]:
     return [line for line in lines if line.startswith("pocketrec ")]
 
 
-def test_all_commands_work_in_the_order_of_the_readme(tmp_path: Path) -> None:
+def test_all_commands_work_in_the_order_of_the_readme(commands: ForkedCommands, tmp_path: Path) -> None:
     write_shop(tmp_path / "my-shop")
     lines = typed_lines()
     assert len(lines) >= 10
     start = lines.index("pocketrec serve releases")
 
     for line in lines[:start]:
-        run(line, tmp_path)
+        run(commands, line, tmp_path)
     with serving(tmp_path / "releases") as server:
         for line in lines[start + 1 :]:
-            run(line.replace("http://127.0.0.1:8000", server.url), tmp_path)
+            run(commands, line.replace("http://127.0.0.1:8000", server.url), tmp_path)
 
 
-def run(line: str, folder: Path) -> None:
+def run(commands: ForkedCommands, line: str, folder: Path) -> None:
     """Run one line; interactive sessions are quit at once."""
     words = line.replace("ID,ID", "i1,i2").split()[1:]
-    done = subprocess.run(
-        [*POCKETREC, *words],
-        cwd=folder,
-        input="quit\n",
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-        env=os.environ | {"POCKETREC_PASSPHRASE": "a passphrase for tests"},
-    )
+    own = {"POCKETREC_PASSPHRASE": "a passphrase for tests", "XDG_STATE_HOME": str(folder / "state")}
+    done = commands(*words, folder=folder, typed="quit\n", environment=os.environ | own)
     assert done.returncode == 0, f"{line}: {done.stderr}"
 
 

@@ -3,17 +3,21 @@
 import fcntl
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from edge_runtime.bundle.arrays import dump_arrays
+from edge_runtime.child import FOLDER
 from export import encoder_tflite
 from export.bundle import Exported, Exporter, Release
 from export.parts import PartCache, digest_of
 from export.quantize import QuantizedEncoder, quantize_encoder
 from export.target import read_target
+from tests.forked_commands import Forks, forks_with
 from tests.tiny_student import TinyStudent, make_encoder, make_tiny_student
 from train.distill.student import DeviceEncoder
 
@@ -31,7 +35,10 @@ def _own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _equal_encoders_are_converted_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep TFLite files for the other tests and processes of this run: each takes ten seconds of computing."""
+    """Keep TFLite files for the other tests and processes of this run: each takes ten seconds of computing.
+
+    Half of it are imports, which the conversions of one process share.
+    """
     own = tmp_path_factory.getbasetemp()
     kept = PartCache((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "converted")
     kept.folder.mkdir(exist_ok=True)
@@ -41,11 +48,24 @@ def _equal_encoders_are_converted_once(tmp_path_factory: pytest.TempPathFactory)
         inputs = {"weights": digest_of(weights), "sizes": msgspec.to_builtins(sizes)}
         with kept.path("lock", inputs).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
-            return kept.get("encoder.tflite", inputs, lambda: _converted(encoder, sizes))
+            return kept.get("encoder.tflite", inputs, lambda: converted(encoder, sizes))
 
-    with pytest.MonkeyPatch.context() as patch:
+    def converted(encoder: DeviceEncoder, sizes: encoder_tflite._Sizes) -> bytes:
+        if not started:
+            started.append(stack.enter_context(forks_with("litert_torch", "export.tflite_weights")))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(encoder_tflite, "_run", partial(_convert_in_a_fork, started[0]))
+            return _converted(encoder, sizes)
+
+    started: list[Forks] = []
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         patch.setattr(encoder_tflite, "_exported", exported)
         yield
+
+
+def _convert_in_a_fork(forks: Forks, folder: Path) -> None:
+    done = forks.run("export.encoder_tflite", folder, folder=FOLDER)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import typer
 
 from edge_runtime.cli import _stoppable, main
 from edge_runtime.interrupt import Interrupt
+from tests.forked_commands import ForkedCommands
 from tests.live_server import POCKETREC
 from tests.tiny_shop import write_shop
 from train.commands import train
@@ -116,8 +117,8 @@ def test_invalid_backbone_settings_are_a_usage_error(text: str, said: str) -> No
         checked_backbone_settings("bert4rec", text)
 
 
-def test_a_usage_error_writes_no_files(tmp_path: Path) -> None:
-    refused = pocketrec("train", "--data", tmp_path, "--out", tmp_path / "run", "--plugins", "cosage")
+def test_a_usage_error_writes_no_files(commands: ForkedCommands, tmp_path: Path) -> None:
+    refused = commands("train", "--data", tmp_path, "--out", tmp_path / "run", "--plugins", "cosage")
 
     assert refused.returncode == 2
     assert "cosage" in refused.stderr
@@ -132,13 +133,13 @@ def test_a_folder_without_data_is_refused_in_one_sentence(tmp_path: Path) -> Non
     assert "Traceback" not in refused.stderr
 
 
-def test_train_distill_and_evaluate_report_the_same_metrics(tmp_path: Path) -> None:
+def test_train_distill_and_evaluate_report_the_same_metrics(commands: ForkedCommands, tmp_path: Path) -> None:
     shop = write_shop(tmp_path / "shop")
     teacher, student = tmp_path / "teacher", tmp_path / "student"
 
-    trained = pocketrec("train", "--data", shop, "--out", teacher, "--dim", 16, "--max-epochs", 4, "--json")
-    distilled = pocketrec("distill", "--run", teacher, "--data", shop, "--out", student, "--json")
-    evaluated = pocketrec("evaluate", "--run", student, "--data", shop, "--json")
+    trained = commands("train", "--data", shop, "--out", teacher, "--dim", 16, "--max-epochs", 4, "--json")
+    distilled = commands("distill", "--run", teacher, "--data", shop, "--out", student, "--json")
+    evaluated = commands("evaluate", "--run", student, "--data", shop, "--json")
 
     assert trained.returncode == 0, trained.stderr
     assert distilled.returncode == 0, distilled.stderr
@@ -170,13 +171,13 @@ def test_a_budget_or_runs_that_make_no_sense_are_usage_errors(
     assert said in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
 
-def test_distill_says_which_sizes_it_chose_for_a_budget(tmp_path: Path) -> None:
+def test_distill_says_which_sizes_it_chose_for_a_budget(commands: ForkedCommands, tmp_path: Path) -> None:
     shop = write_shop(tmp_path / "shop")
     teacher, student = tmp_path / "teacher", tmp_path / "student"
-    pocketrec("train", "--data", shop, "--out", teacher, "--dim", 16, "--max-epochs", 1)
+    commands("train", "--data", shop, "--out", teacher, "--dim", 16, "--max-epochs", 1)
     small = ("--ranking-budget", "12KiB", "--max-epochs", 1)
 
-    distilled = pocketrec("distill", "--run", teacher, "--data", shop, "--out", student, *small)
+    distilled = commands("distill", "--run", teacher, "--data", shop, "--out", student, *small)
 
     assert distilled.returncode == 0, distilled.stderr
     assert "Sizes: " in distilled.stdout
@@ -185,7 +186,7 @@ def test_distill_says_which_sizes_it_chose_for_a_budget(tmp_path: Path) -> None:
     assert about["n_blocks"] == json.loads((student / "student.json").read_text())["encoder"]["n_blocks"] == 1
 
 
-def test_an_interrupted_training_is_resumed_by_the_same_command(tmp_path: Path) -> None:
+def test_an_interrupted_training_is_resumed_by_the_same_command(commands: ForkedCommands, tmp_path: Path) -> None:
     shop, run = write_shop(tmp_path / "shop", n_users=400), tmp_path / "run"
     arguments = ["train", "--data", str(shop), "--out", str(run), "--dim", "32", "--max-epochs", "12", "--resume"]
     command = [*POCKETREC, *arguments]
@@ -194,7 +195,7 @@ def test_an_interrupted_training_is_resumed_by_the_same_command(tmp_path: Path) 
         wait_for(run / "checkpoint.safetensors")
         os.kill(process.pid, signal.SIGKILL)
     assert not (run / "metrics.json").exists()
-    resumed = pocketrec(*arguments)
+    resumed = commands(*arguments)
 
     assert resumed.returncode == 0, resumed.stderr
     assert "epoch   1 " not in resumed.stderr
@@ -239,11 +240,11 @@ def test_only_a_command_that_keeps_its_work_says_so_when_it_is_interrupted(
     assert interrupt._advice.strip().startswith(advice)
 
 
-def test_without_a_backbone_transitions_are_the_default_plug_in(tmp_path: Path) -> None:
+def test_without_a_backbone_transitions_are_the_default_plug_in(commands: ForkedCommands, tmp_path: Path) -> None:
     write_shop(tmp_path / "shop")
 
     words = ("--data", tmp_path / "shop", "--out", tmp_path / "run", "--json")
-    trained = pocketrec("train", "--backbone", "none", *words)
+    trained = commands("train", "--backbone", "none", *words)
 
     assert trained.returncode == 0, trained.stderr
     assert list(json.loads(trained.stdout)["plugins"]) == ["transitions"]

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from edge_runtime.bundle.release import parse_release
 from server.repository.offer import offer_of
 from server.repository.repository import open_repository
 from server.repository.rotate import renew
+from tests.forked_commands import Forks, forks_with
 from tests.live_server import POCKETREC
 from tests.tiny_repository import PASSPHRASE, TARGET, TinyRepository
 
@@ -23,15 +25,24 @@ GUIDE = Path(__file__).parents[3] / "docs" / "releasing.md"
 DOCUMENT = f"bundle/{TARGET}.json"
 
 
+# What `pocketrec release` imports.
+LIBRARIES = (
+    "server.repository.commands", "server.repository.create", "server.repository.publish", "server.repository.rotate",
+)  # fmt: skip
+STARTED: list[Forks] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _started() -> Iterator[None]:
+    with forks_with(*LIBRARIES) as forks:
+        STARTED.append(forks)
+        yield
+        STARTED.clear()
+
+
 def run(*arguments: str | Path, passphrase: str = PASSPHRASE) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*POCKETREC, "release", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        stdin=subprocess.DEVNULL,
-        env=os.environ | {"POCKETREC_PASSPHRASE": passphrase},
-    )
+    environment = os.environ | {"POCKETREC_PASSPHRASE": passphrase}
+    return STARTED[0].run("edge_runtime", "release", *arguments, environment=environment)
 
 
 def result(*arguments: str | Path) -> "dict[str, object]":
