@@ -4,7 +4,6 @@ import type { Fetch, Progress } from "../runtime/bundle";
 import type { Bytes } from "../runtime/bytes";
 import { DISLIKE, type EventName, LEARNING_SETTING, LEARNING_SWITCH, REASON_CHOICES } from "../runtime/constants";
 import type { Listing } from "../runtime/conversation/said";
-import { messageOf } from "../runtime/errors";
 import type { HistoryEvent } from "../runtime/events";
 import { openHistory, type PersistentHistory } from "../runtime/history";
 import { KeptTimes } from "../runtime/keptTimes";
@@ -22,6 +21,7 @@ import type { Learning } from "./learning";
 import { Lifecycle } from "./lifecycle";
 import { takeLock } from "./lock";
 import { compareLists, type Listed } from "./preview";
+import { problemOf } from "./problem";
 import type {
   Answer,
   CardReason,
@@ -94,16 +94,18 @@ export class Session {
   /** Loaded with the first focus of the field that it answers. */
   private talk: Promise<Talk> | null = null;
 
+  /** @param language of reasons and answers. */
   constructor(
     private readonly notify: Notify,
     private readonly history: PersistentHistory,
     releases: (changed: CandidatesChanged) => Releases,
-    language: ReasonWriterParts,
+    writerParts: ReasonWriterParts,
     private readonly otherTabs: BroadcastChannel,
     private readonly trust: Pick<TrustStore, "redraw">,
+    private language: string,
   ) {
     this.reasonWriter = new ReasonWriter(
-      language,
+      writerParts,
       (state) => notify("language", state),
       (row, prompt) => void this.reasons?.then((reasons) => reasons.reword(row, prompt)),
     );
@@ -129,7 +131,13 @@ export class Session {
   }
 
   /** Open the browser's storage; no release is opened yet. */
-  static async begin(base: string, target: string, engine: string | null, notify: Notify): Promise<Session> {
+  static async begin(
+    base: string,
+    target: string,
+    engine: string | null,
+    language: string,
+    notify: Notify,
+  ): Promise<Session> {
     const [history, store] = await Promise.all([openHistory(HISTORY), ReleaseStore.open(FILES, base)]);
     const trust = new TrustStore(TRUST, base);
     // Bypass the HTTP cache: verified files are in our own store, and damaged ones must not come back from the cache.
@@ -145,7 +153,7 @@ export class Session {
           self.location.href,
         ]),
       );
-    return new Session(notify, history, releases, LANGUAGE, new BroadcastChannel(CHANNEL), trust);
+    return new Session(notify, history, releases, LANGUAGE, new BroadcastChannel(CHANNEL), trust, language);
   }
 
   /** Open a release, and check for updates until the session closes. */
@@ -212,6 +220,15 @@ export class Session {
       this.applying = null;
     });
     return this.applying;
+  }
+
+  /** Give reasons and answers in another language; what was said in the one before is forgotten. */
+  async setLanguage(language: string): Promise<void> {
+    this.language = language;
+    this.forgetReasons();
+    this.reasons = null;
+    this.forgetTalk();
+    await this.refresh();
   }
 
   /** Switch learning, and the use of what was learned, on or off. */
@@ -333,7 +350,7 @@ export class Session {
 
   /** Compute the list again, after pending computations. */
   refresh(): Promise<void> {
-    this.lists = this.lists.then(() => this.list()).catch((error: unknown) => this.notify("problem", messageOf(error)));
+    this.lists = this.lists.then(() => this.list()).catch((error: unknown) => this.notify("problem", problemOf(error)));
     return this.lists;
   }
 
@@ -429,7 +446,7 @@ export class Session {
 
   private talker(): Promise<Talk> {
     this.talk ??= import("./talk").then(
-      ({ Talk }) => new Talk(navigator.language),
+      ({ Talk }) => new Talk(this.language),
       (error: unknown) => {
         this.talk = null; // the next sentence tries again
         throw error;
@@ -446,7 +463,7 @@ export class Session {
   /** Find the reasons of a list, which has none if their code cannot be loaded now. */
   private async explain(list: ShownList): Promise<void> {
     const reasons = await this.explainer().catch(() => null);
-    await reasons?.explain(list).catch((error: unknown) => this.notify("problem", messageOf(error)));
+    await reasons?.explain(list).catch((error: unknown) => this.notify("problem", problemOf(error)));
   }
 
   private explainer(): Promise<Reasons> {
@@ -459,7 +476,7 @@ export class Session {
             inTurn: (work) => this.inTurn(work),
             show: (list, reasons) => this.showReasons(list, reasons),
           },
-          navigator.language,
+          this.language,
         ),
       (error: unknown) => {
         this.reasons = null; // the next list tries again
