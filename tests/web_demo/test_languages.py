@@ -53,7 +53,7 @@ _SHOWN = """
     while (nodes.nextNode()) {
         const node = nodes.currentNode;
         const element = node.nodeType === Node.TEXT_NODE ? node.parentElement : node;
-        if (element.closest("script, style, noscript, option, [lang=en]")) continue;
+        if (element.closest("script, style, noscript, option, body [lang=en]")) continue;
         const named = ["aria-label", "aria-valuetext", "placeholder"].map((name) => element.getAttribute(name));
         texts.push(...(node.nodeType === Node.TEXT_NODE ? [node.textContent] : named));
     }

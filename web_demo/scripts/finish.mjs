@@ -15,7 +15,7 @@ const BUDGET_BYTES = 60 * 1024;
  */
 const ON_DEMAND_BUDGET_BYTES = 35_000;
 /** For the scripts of what is below the list, loaded after it, with its texts in one language. */
-const BELOW_BUDGET_BYTES = 8_400;
+const BELOW_BUDGET_BYTES = 8_500;
 const BELOW = /^(Below|parts)-/;
 /** For the scripts that give the reasons of a list once it is shown, with the phrases of one language. */
 const REASONS_BUDGET_BYTES = 11_000;

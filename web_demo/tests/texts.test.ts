@@ -157,6 +157,13 @@ test("a value that is missing leaves its place, and braces in a value are kept",
   expect(fill("{a} and {b}", { a: "{b}" })).toBe("{b} and {b}");
 });
 
+test("the usual reasons of engines are those that the runtime gives", async () => {
+  await loadParts();
+  const source = readFileSync(join(import.meta.dirname, "../src/runtime/candidates.ts"), "utf8");
+  for (const reason of Object.keys(parts.technical.reasons))
+    expect(source).toContain(reason.replace("{n}", "$" + "{first}"));
+});
+
 describe("learning is told in words", () => {
   beforeEach(loadParts);
   const status = { used: true, nEvents: 30, nUpdates: 3, nAllUpdates: 6 };

@@ -85,9 +85,18 @@ function Engine({ candidate }: { candidate: Candidate }) {
           {plural(parts.technical.forEvents, LONG, { time: milliseconds(time.long) })}
         </small>
       )}
-      {candidate.why !== "" && <small lang={ENGLISH}>{candidate.why}</small>}
+      <WhyEngine why={candidate.why} />
     </li>
   );
+}
+
+/** Why an engine is used or not: the usual reasons in the page's language, any other one in English. */
+function WhyEngine({ why }: { why: string }) {
+  const known: Readonly<Record<string, string>> = parts.technical.reasons;
+  const [n = ""] = /\d+/.exec(why) ?? [];
+  const text = known[n === "" ? why : why.replace(n, "{n}")];
+  if (why === "") return null;
+  return text === undefined ? <small lang={ENGLISH}>{why}</small> : <small>{fill(text, { n })}</small>;
 }
 
 function Sizes({ release }: { release: Release }) {
