@@ -40,7 +40,9 @@ export function Notices({ view, hidden, onUndo, onDone, onUpdate }: Props) {
       <div role="status">
         {messages.map(({ text, why, tone }) => (
           <Notice key={text} tone={tone} onDismiss={() => setDismissed(new Set([...dismissed, text + why]))}>
-            {text} {why !== "" && <span lang={ENGLISH}>{why}</span>}
+            <span>
+              {text} {why !== "" && <span lang={ENGLISH}>{why}</span>}
+            </span>
           </Notice>
         ))}
         {view.update.state === "ready" && (
