@@ -42,27 +42,31 @@ function entryName(chunk: { name: string }): string {
   return chunk.name === "sw" ? SERVICE_WORKER : "assets/[name]-[hash].js";
 }
 
-/** Name engines differently from the page, so that the size budget can exclude them. */
+/** The names of chunks by what is in them, so that the size budgets can tell them apart; the first one that fits. */
+const CHUNK_NAMES: readonly (readonly [RegExp, string])[] = [
+  [/\/ort\.webgpu\./, "engine-webgpu"],
+  [/\/onnxruntime-web\//, "engine-onnxruntime"],
+  [/\/runtime\/onnxGraph\.ts$/, "engine-graph"],
+  [/\/runtime\/reference\.ts$/, "engine-reference"],
+  [/\/runtime\/language\.ts$/, "engine-writer"],
+  [/\/@wllama\//, "engine-language"],
+  [/\/(runtime\/listText\/|worker\/listText)/, "listText"],
+  [/\/app\/texts\/parts\/(\w+)\.json$/, "parts-$1"],
+  [/\/app\/texts\/(\w+)\.json$/, "texts-$1"],
+  [/\/reasons\/phrases\/(\w+)\.json$/, "phrases-$1"],
+  [/\/(runtime\/reasons\/|worker\/reasons)/, "reasons"],
+  [/\/conversation\/words\/(\w+)\.json$/, "words-$1"],
+  [/\/(runtime\/conversation\/|worker\/talk)/, "conversation"],
+  [/\/runtime\/search\//, "finder"],
+  [/\/runtime\/rounds\//, "rounds"],
+  [/\/runtime\/learning\//, "learning"],
+];
+
 function chunkName(chunk: { moduleIds: readonly string[] }): string {
-  if (chunk.moduleIds.some((id) => id.includes("/ort.webgpu."))) return "assets/engine-webgpu-[hash].js";
-  if (chunk.moduleIds.some((id) => id.includes("/onnxruntime-web/"))) return "assets/engine-onnxruntime-[hash].js";
-  if (chunk.moduleIds.some((id) => id.endsWith("/runtime/onnxGraph.ts"))) return "assets/engine-graph-[hash].js";
-  if (chunk.moduleIds.some((id) => id.endsWith("/runtime/reference.ts"))) return "assets/engine-reference-[hash].js";
-  if (chunk.moduleIds.some((id) => id.endsWith("/runtime/language.ts"))) return "assets/engine-writer-[hash].js";
-  if (chunk.moduleIds.some((id) => id.includes("/@wllama/"))) return "assets/engine-language-[hash].js";
-  if (chunk.moduleIds.some((id) => /\/(runtime\/listText\/|worker\/listText)/.test(id)))
-    return "assets/listText-[hash].js";
-  const phrases = chunk.moduleIds.find((id) => id.includes("/reasons/phrases/"));
-  if (phrases !== undefined) return `assets/phrases-${phrases.slice(-"en.json".length, -".json".length)}-[hash].js`;
-  if (chunk.moduleIds.some((id) => /\/(runtime\/reasons\/|worker\/reasons)/.test(id)))
-    return "assets/reasons-[hash].js";
-  const words = chunk.moduleIds.find((id) => id.includes("/conversation/words/"));
-  if (words !== undefined) return `assets/words-${words.slice(-"en.json".length, -".json".length)}-[hash].js`;
-  if (chunk.moduleIds.some((id) => /\/(runtime\/conversation\/|worker\/talk)/.test(id)))
-    return "assets/conversation-[hash].js";
-  if (chunk.moduleIds.some((id) => id.includes("/runtime/search/"))) return "assets/finder-[hash].js";
-  if (chunk.moduleIds.some((id) => id.includes("/runtime/rounds/"))) return "assets/rounds-[hash].js";
-  if (chunk.moduleIds.some((id) => id.includes("/runtime/learning/"))) return "assets/learning-[hash].js";
+  for (const [of, name] of CHUNK_NAMES) {
+    const found = chunk.moduleIds.map((id) => of.exec(id)).find((match) => match !== null);
+    if (found) return `assets/${name.replace("$1", found[1] ?? "")}-[hash].js`;
+  }
   return "assets/[name]-[hash].js";
 }
 

@@ -14,6 +14,9 @@ const BUDGET_BYTES = 60 * 1024;
  * which only opening their part of the page loads.
  */
 const ON_DEMAND_BUDGET_BYTES = 35_000;
+/** For the scripts of what is below the list, loaded after it, with its texts in one language. */
+const BELOW_BUDGET_BYTES = 8_500;
+const BELOW = /^(Below|parts)-/;
 /** For the scripts that give the reasons of a list once it is shown, with the phrases of one language. */
 const REASONS_BUDGET_BYTES = 11_000;
 const REASONS = /^(phrases|reasons|rolldown-runtime)-/;
@@ -28,6 +31,7 @@ const CONVERSATION = /^(conversation|words)-/;
 const LIST_TEXT_BUDGET_BYTES = 4_500;
 const LIST_TEXT = /^(listText|ListText)-/;
 const ON_DEMAND = /^(CarryHistory|finder|historyFile|learning|pack|profile|rounds|Rounds|software)-/;
+const EVERY = /./;
 const COMPRESSED = /\.(js|css|html|svg|wasm|webmanifest)$/;
 
 /** @param {string} folder @returns {string[]} */
@@ -51,8 +55,7 @@ const files = filesIn(DIST)
   .map(compress);
 const isEngine = ({ name }) => name.startsWith("engine-") || name.endsWith(".wasm");
 const isScript = ({ name }) => name.endsWith(".js") && !name.startsWith("engine-");
-const isLater = ({ name }) => [ON_DEMAND, REASONS, CONVERSATION, LIST_TEXT].some((names) => names.test(name));
-const page = files.filter((file) => isScript(file) && !isLater(file));
+const isLater = ({ name }) => [ON_DEMAND, BELOW, REASONS, CONVERSATION, LIST_TEXT].some((names) => names.test(name));
 const [onDemand, listText] = [ON_DEMAND, LIST_TEXT].map((names) =>
   files.filter((file) => isScript(file) && names.test(file.name)),
 );
@@ -62,6 +65,9 @@ const inOneLanguage = (names, ofLanguage) => {
   const languages = scripts.filter(({ name }) => name.startsWith(ofLanguage)).sort((a, b) => b.small - a.small);
   return scripts.filter((script) => !languages.includes(script) || script === languages[0]);
 };
+/** With the texts of one language besides English, which come with the page. */
+const page = inOneLanguage(EVERY, "texts-").filter((file) => !isLater(file));
+const below = inOneLanguage(BELOW, "parts-");
 const reasons = inOneLanguage(REASONS, "phrases-");
 const conversation = inOneLanguage(CONVERSATION, "words-");
 if (page.length < 3)
@@ -74,13 +80,14 @@ const total = (list) => list.reduce((sum, { small }) => sum + small, 0);
 const budgets = [
   ["JavaScript of the page without engines", page, BUDGET_BYTES],
   ["JavaScript on demand", onDemand, ON_DEMAND_BUDGET_BYTES],
+  ["JavaScript below the list, after it", below, BELOW_BUDGET_BYTES],
   ["JavaScript of reasons, after the first list", reasons, REASONS_BUDGET_BYTES],
   ["JavaScript of what is said, after the field's first focus", conversation, CONVERSATION_BUDGET_BYTES],
   ["JavaScript of list texts, with the language model", listText, LIST_TEXT_BUDGET_BYTES],
 ];
 for (const [what, scripts, budget] of budgets)
   console.log(`${kB(total(scripts))}  ${what}, budget ${kB(budget).trim()}`);
-const first = files.filter((file) => !isEngine(file) && !(isScript(file) && isLater(file)));
+const first = [...page, ...files.filter((file) => !isEngine(file) && !isScript(file))];
 console.log(`${kB(total(first))}  to the first recommendation, plus the bundle`);
 console.log(`${kB(files.reduce((sum, { path }) => sum + statSync(path).size, 0))}  on disk, uncompressed`);
 const exceeded = budgets.filter(([, scripts, budget]) => total(scripts) > budget);

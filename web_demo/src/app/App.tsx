@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { EventName } from "../runtime/constants";
 import { DISLIKE, LIKE } from "../runtime/constants";
 import type { Card, HistoryEntry, Hit, UserHistory } from "../worker/protocol";
@@ -10,14 +10,19 @@ import { type Hidden, Notices } from "./Notices";
 import { PictureSource } from "./Picture";
 import { Recommendations } from "./Recommendations";
 import { Search } from "./Search";
-import { TechnicalDetails } from "./TechnicalDetails";
+import { loadParts, t } from "./texts";
 import { WhyDialog } from "./WhyDialog";
-import { YourData } from "./YourData";
 
 const NO_HISTORY: UserHistory = { entries: [], hidden: [] };
 
+interface Props {
+  readonly view: View;
+  readonly request: SendRequest;
+  readonly onLanguage: (language: string) => void;
+}
+
 /** The page, in reading order. */
-export function App({ view, request }: { view: View; request: SendRequest }) {
+export function App({ view, request, onLanguage }: Props) {
   const [explained, setExplained] = useState<Card | null>(null);
   const [hidden, setHidden] = useState<Hidden | null>(null);
   const history = view.history ?? NO_HISTORY;
@@ -25,6 +30,14 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
   const words = wordsOf(release?.kind ?? null);
   // Rendered after the list, which would otherwise push these sections down when it appears.
   const isSettled = view.recommendations.version > 0 || view.opening.state === "failed";
+  const [Below, setBelow] = useState<typeof import("./Below").Below | null>(null);
+  useEffect(() => {
+    if (!isSettled || Below !== null) return;
+    void Promise.all([import("./Below"), loadParts()]).then(
+      ([module]) => setBelow(() => module.Below),
+      () => undefined, // the next list tries again
+    );
+  }, [isSettled, view.recommendations.version]);
   const addEvent = (itemId: string, event: EventName) =>
     void request("addEvent", { itemId, event }).catch(() => undefined);
   const removeEntries = (entries: readonly HistoryEntry[]) => {
@@ -44,16 +57,13 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
     <PictureSource request={request} release={release}>
       <div class="page">
         <a class="skip" href="#recommendations-title">
-          Skip to the list
+          {t.skip}
         </a>
         <Header view={view} />
         <main>
           <section class="intro" aria-labelledby="intro-title">
-            <h1 id="intro-title">A list that adapts to you</h1>
-            <p class="lead">
-              Choose what you like and the list changes at once. It all happens on this device: nothing is sent anywhere
-              unless you ask for it.
-            </p>
+            <h1 id="intro-title">{t.title}</h1>
+            <p class="lead">{t.lead}</p>
             <Search
               request={request}
               ready={view.opening.state === "ready"}
@@ -73,27 +83,7 @@ export function App({ view, request }: { view: View; request: SendRequest }) {
             onDiversity={(diversity) => void request("setDiversity", { diversity }).catch(() => undefined)}
             onRetry={() => location.reload()}
           />
-          {isSettled && (
-            <>
-              <YourData
-                userData={view.userData}
-                hasTalk={view.talk !== null}
-                pageKept={view.pageKept}
-                traffic={view.traffic}
-                learning={view.learning}
-                onDelete={() => request("deleteData", null)}
-                onExport={(passphrase) => request("exportHistory", { passphrase })}
-                onLearning={(on) => void request("setLearning", { on }).catch(() => undefined)}
-                onRounds={(action) => request("rounds", { action })}
-                onImport={(file, passphrase) => request("importHistory", { file, passphrase })}
-              />
-              <TechnicalDetails
-                view={view}
-                onCheck={() => void request("checkUpdate", null).catch(() => undefined)}
-                onProfile={() => request("profile", null)}
-              />
-            </>
-          )}
+          {isSettled && Below && <Below view={view} request={request} onLanguage={onLanguage} />}
         </main>
         <Notices
           view={view}

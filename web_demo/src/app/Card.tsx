@@ -3,6 +3,7 @@ import { shortened } from "./format";
 import { Picture } from "./Picture";
 import { Reason } from "./Reason";
 import { singleClick } from "./singleClick";
+import { fill, t } from "./texts";
 
 /** Characters, a few lines of a card. The "Why?" dialog and the buttons' labels have the full title. */
 const MAX_TITLE = 80;
@@ -27,9 +28,9 @@ export function Card({ card, onMore, onHide, onWhy }: Props) {
           {card.reason && <Reason pieces={card.reason.pieces} />}
         </p>
         <div class="actions">
-          <Action action="more" label="More like this" card={card} onUse={onMore} />
-          <Action action="hide" label="Not for me" card={card} onUse={onHide} />
-          <Action action="why" label="Why?" card={card} onUse={onWhy} />
+          <Action action="more" card={card} onUse={onMore} />
+          <Action action="hide" card={card} onUse={onHide} />
+          <Action action="why" card={card} onUse={onWhy} />
         </div>
       </div>
     </article>
@@ -38,23 +39,22 @@ export function Card({ card, onMore, onHide, onWhy }: Props) {
 
 interface ActionProps {
   readonly action: "more" | "hide" | "why";
-  readonly label: string;
   readonly card: CardData;
   readonly onUse: (card: CardData) => void;
 }
 
 /** One of a card's buttons. Its label includes the title, because screen readers can list all buttons of a page. */
-function Action({ action, label, card, onUse }: ActionProps) {
+function Action({ action, card, onUse }: ActionProps) {
   return (
     <button
       type="button"
       class={action === "more" ? "more" : "quiet"}
       data-action={action}
-      aria-label={`${label}${label.endsWith("?") ? "" : ":"} ${card.title}`}
+      aria-label={fill(t.card[`${action}Title`], { title: card.title })}
       aria-haspopup={action === "why" ? "dialog" : undefined}
       onClick={singleClick(() => onUse(card))}
     >
-      {label}
+      {t.card[action]}
     </button>
   );
 }

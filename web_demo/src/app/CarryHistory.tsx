@@ -3,99 +3,110 @@ import type { Bytes } from "../runtime/bytes";
 import { MAX_HISTORY_BYTES, MIN_PASSPHRASE } from "../runtime/constants";
 import { messageOf } from "../runtime/errors";
 import { isEncrypted } from "../runtime/historyFile";
-import type { Answer } from "../worker/protocol";
-import { bytes, count } from "./format";
+import type { Answer, Refusal } from "../worker/protocol";
+import { bytes } from "./format";
 import { saveFile } from "./saveFile";
+import { ENGLISH, fill, parts, plural } from "./texts";
 
 export interface CarryProps {
   readonly onExport: (passphrase: string | null) => Promise<Answer<Bytes>>;
   readonly onImport: (file: Bytes, passphrase: string | null) => Promise<Answer<number>>;
 }
 
+/** What is said of the last click; `why` is the runtime's own message, in English, or empty. */
+interface Said {
+  readonly text: string;
+  readonly why: string;
+}
+
+type Say = (text: string, why?: string) => void;
+
 /** Saves the history as a file for another device of the user, and adds such a file. */
 export function CarryHistory({ onExport, onImport }: CarryProps) {
-  const [said, setSaid] = useState("");
+  const [said, setSaid] = useState<Said>({ text: "", why: "" });
+  const say: Say = (text, why = "") => setSaid({ text, why });
   return (
     <>
-      <p class="fine">
-        Save it as a file, bring the file to the other device, and add it there. Nothing is sent by this page.
-      </p>
+      <p class="fine">{parts.carry.how}</p>
       <div class="forms">
-        <SaveForm onExport={onExport} onSaid={setSaid} />
-        <AddForm onImport={onImport} onSaid={setSaid} />
+        <SaveForm onExport={onExport} onSaid={say} />
+        <AddForm onImport={onImport} onSaid={say} />
       </div>
-      <p role="status">{said}</p>
+      <p role="status">
+        {said.text} {said.why !== "" && <span lang={ENGLISH}>{said.why}</span>}
+      </p>
     </>
   );
 }
 
-function SaveForm({ onExport, onSaid }: Pick<CarryProps, "onExport"> & { onSaid: (text: string) => void }) {
+function SaveForm({ onExport, onSaid }: Pick<CarryProps, "onExport"> & { onSaid: Say }) {
   const [encrypts, setEncrypts] = useState(true);
   const [passphrase, setPassphrase] = useState("");
   const save = async () => {
-    onSaid("Writing the file.");
+    onSaid(parts.carry.writing);
     const answer = await onExport(encrypts ? passphrase : null);
-    if ("refused" in answer) return onSaid(answer.refused);
+    if ("refused" in answer) return onSaid(...refusal(answer));
     const name = encrypts ? "pocketrec.history" : "pocketrec-history.json";
     saveFile(name, answer.value, encrypts ? "application/octet-stream" : "application/json");
     setPassphrase("");
-    onSaid(`Saved as ${name}, ${bytes(answer.value.length)}.`);
+    onSaid(fill(parts.carry.saved, { name, size: bytes(answer.value.length) }));
   };
   return (
     <form onSubmit={submitting(save, onSaid)}>
-      <h3>Save a file</h3>
+      <h3>{parts.carry.save}</h3>
       <label class="check">
         <input
           type="checkbox"
           checked={encrypts}
           onChange={({ currentTarget }) => setEncrypts(currentTarget.checked)}
         />
-        Encrypt it with a passphrase
+        {parts.carry.encrypt}
       </label>
       {encrypts ? (
         <Passphrase value={passphrase} onInput={setPassphrase} isNew />
       ) : (
-        <p class="fine">Whoever gets the file can read your history.</p>
+        <p class="fine">{parts.carry.readable}</p>
       )}
       <button type="submit" class="secondary">
-        Save the file
+        {parts.carry.saveButton}
       </button>
     </form>
   );
 }
 
-function AddForm({ onImport, onSaid }: Pick<CarryProps, "onImport"> & { onSaid: (text: string) => void }) {
+function AddForm({ onImport, onSaid }: Pick<CarryProps, "onImport"> & { onSaid: Say }) {
   const [file, setFile] = useState<Bytes | null>(null);
   const [passphrase, setPassphrase] = useState("");
   const isSealed = file !== null && isEncrypted(file);
   const choose = async (chosen: File | undefined) => {
     const isTooLarge = chosen !== undefined && chosen.size > MAX_HISTORY_BYTES;
-    onSaid(isTooLarge ? `The file has ${bytes(chosen.size)}, a history at most ${bytes(MAX_HISTORY_BYTES)}.` : "");
+    const sizes = { size: bytes(chosen?.size ?? 0), most: bytes(MAX_HISTORY_BYTES) };
+    onSaid(isTooLarge ? fill(parts.carry.tooLarge, sizes) : "");
     setFile(chosen === undefined || isTooLarge ? null : new Uint8Array(await chosen.arrayBuffer()));
   };
   const add = async () => {
-    if (file === null) return onSaid("Choose the file first.");
-    onSaid("Reading the file.");
+    if (file === null) return onSaid(parts.carry.chooseFirst);
+    onSaid(parts.carry.reading);
     const answer = await onImport(file, isSealed ? passphrase : null);
-    if ("refused" in answer) return onSaid(answer.refused);
+    if ("refused" in answer) return onSaid(...refusal(answer));
     setPassphrase("");
-    onSaid(answer.value === 0 ? "Everything in the file was here already." : `${count(answer.value, "event")} added.`);
+    onSaid(answer.value === 0 ? parts.carry.nothingNew : plural(parts.carry.added, answer.value));
   };
   return (
     <form onSubmit={submitting(add, onSaid)}>
-      <h3>Add a file</h3>
+      <h3>{parts.carry.add}</h3>
       <label>
-        File of the other device
+        {parts.carry.file}
         <input
           type="file"
           onChange={({ currentTarget: { files } }) =>
-            void choose(files?.[0]).catch((error: unknown) => onSaid(messageOf(error)))
+            void choose(files?.[0]).catch((error: unknown) => onSaid(parts.carry.failed, messageOf(error)))
           }
         />
       </label>
       {isSealed && <Passphrase value={passphrase} onInput={setPassphrase} />}
       <button type="submit" class="secondary">
-        Add it to my history
+        {parts.carry.addButton}
       </button>
     </form>
   );
@@ -111,7 +122,7 @@ interface PassphraseProps {
 function Passphrase({ value, onInput, isNew = false }: PassphraseProps) {
   return (
     <label>
-      Passphrase{isNew && `, at least ${MIN_PASSPHRASE} characters`}
+      {isNew ? plural(parts.carry.newPassphrase, MIN_PASSPHRASE) : parts.carry.passphrase}
       <input
         type="password"
         required
@@ -124,10 +135,15 @@ function Passphrase({ value, onInput, isNew = false }: PassphraseProps) {
   );
 }
 
+/** What to say of a file that was refused; a file of another program is described. */
+function refusal({ refused, why }: Refusal): [text: string, why: string] {
+  return [parts.carry.problems[refused], refused === "other file" || refused === "not written" ? why : ""];
+}
+
 /** Handle a form here, and say what goes wrong: the worker may have crashed, or the file may be gone. */
-function submitting(work: () => Promise<void>, onSaid: (text: string) => void) {
+function submitting(work: () => Promise<void>, onSaid: Say) {
   return (event: Event) => {
     event.preventDefault();
-    void work().catch((error: unknown) => onSaid(messageOf(error)));
+    void work().catch((error: unknown) => onSaid(parts.carry.failed, messageOf(error)));
   };
 }

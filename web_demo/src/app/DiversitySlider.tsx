@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { fill, t } from "./texts";
 
 const STEPS = 100;
 
@@ -18,7 +19,7 @@ export function DiversitySlider({ diversity, ready, onChange }: Props) {
   const value = Math.round((held ?? diversity) * STEPS);
   return (
     <div class="diversity">
-      <span aria-hidden="true">Precise</span>
+      <span aria-hidden="true">{t.diversity.precise}</span>
       <input
         type="range"
         min={0}
@@ -26,7 +27,7 @@ export function DiversitySlider({ diversity, ready, onChange }: Props) {
         step={5}
         value={value}
         disabled={!ready}
-        aria-label="Diversity"
+        aria-label={t.diversity.title}
         aria-valuetext={describe(value)}
         onInput={({ currentTarget }) => {
           const chosen = Number(currentTarget.value) / STEPS;
@@ -34,12 +35,12 @@ export function DiversitySlider({ diversity, ready, onChange }: Props) {
           onChange(chosen);
         }}
       />
-      <span aria-hidden="true">Diverse</span>
+      <span aria-hidden="true">{t.diversity.diverse}</span>
     </div>
   );
 }
 
 function describe(value: number): string {
-  if (value === 0) return "most precise";
-  return value === STEPS ? "most diverse" : `${value} % of the way to most diverse`;
+  if (value === 0) return t.diversity.least;
+  return value === STEPS ? t.diversity.most : fill(t.diversity.part, { n: value });
 }

@@ -1,4 +1,5 @@
 import type { View } from "./client";
+import { t } from "./texts";
 
 /** The catalogue's name and the status pill. */
 export function Header({ view }: { view: View }) {
@@ -6,7 +7,7 @@ export function Header({ view }: { view: View }) {
   const name = view.opening.state === "ready" ? view.opening.release.name : "";
   return (
     <header class="top">
-      <a class="brand" href="./" aria-label="pocketrec, home">
+      <a class="brand" href="./" aria-label={t.home}>
         <svg viewBox="0 0 32 32" width="28" height="28" aria-hidden="true">
           <rect width="32" height="32" rx="8" fill="var(--accent)" />
           <path d="M8 10h16v7a8 8 0 0 1-16 0z" fill="var(--surface)" />
@@ -26,10 +27,10 @@ export function Header({ view }: { view: View }) {
 function statusOf(view: View): { tone: "calm" | "good" | "away"; text: string } {
   const { opening, online, update, userData, pageKept } = view;
   const isOfflineReady = userData.offline && pageKept;
-  if (opening.state === "failed") return { tone: "away", text: "Unavailable" };
+  if (opening.state === "failed") return { tone: "away", text: t.status.unavailable };
   if (!online || update.state === "unreachable") {
-    return { tone: "away", text: isOfflineReady ? "Offline, everything works" : "Offline, keep this tab open" };
+    return { tone: "away", text: isOfflineReady ? t.status.offline : t.status.offlineTab };
   }
-  if (opening.state === "opening") return { tone: "calm", text: "Loading" };
-  return isOfflineReady ? { tone: "good", text: "Ready, works offline" } : { tone: "calm", text: "Ready" };
+  if (opening.state === "opening") return { tone: "calm", text: t.status.loading };
+  return isOfflineReady ? { tone: "good", text: t.status.readyOffline } : { tone: "calm", text: t.status.ready };
 }

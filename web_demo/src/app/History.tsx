@@ -5,6 +5,7 @@ import { shortened } from "./format";
 import type { KindWords } from "./kinds";
 import { Picture } from "./Picture";
 import { singleClick } from "./singleClick";
+import { fill, plural, t } from "./texts";
 
 /** Characters, three lines of a chip. */
 const MAX_TITLE = 36;
@@ -37,21 +38,19 @@ export function History({
     <section class="history" aria-labelledby="history-title">
       <div class="heading">
         <h2 id="history-title" tabIndex={-1}>
-          Your history
+          {t.history.title}
         </h2>
         {hidden.length > 0 && (
           <p class="hint">
-            {hidden.length} hidden{" "}
+            {plural(t.history.hidden, hidden.length)}{" "}
             <button type="button" class="link" onClick={() => onRemove(hidden)}>
-              Show again
+              {t.history.showAgain}
             </button>
           </p>
         )}
       </div>
       {entries.length === 0 ? (
-        <p class="strip empty">
-          {history !== null && "Nothing yet. Items you choose appear here, and stay on this device."}
-        </p>
+        <p class="strip empty">{history !== null && t.history.empty}</p>
       ) : (
         <ul class="strip" ref={list}>
           {entries.map((entry, index) => (
@@ -64,7 +63,7 @@ export function History({
               <button
                 type="button"
                 class="remove"
-                aria-label={`Remove ${entry.title}`}
+                aria-label={fill(t.history.remove, { title: entry.title })}
                 onClick={singleClick(() => remove(entry, index))}
               >
                 <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">

@@ -1,8 +1,10 @@
-import type { LearningView } from "../worker/protocol";
+import type { LearningStatus } from "../runtime/learning/status";
+import { learningText } from "./learningText";
+import { parts } from "./texts";
 
 export interface LearningProps {
   /** Null if the release does not learn. */
-  readonly learning: LearningView | null;
+  readonly learning: LearningStatus | null;
   readonly onLearning: (on: boolean) => void;
 }
 
@@ -12,11 +14,15 @@ export function Learning({ learning, onLearning }: LearningProps) {
   return (
     <div class="learning">
       <label class="check">
-        <input type="checkbox" checked={learning.isOn} onChange={(event) => onLearning(event.currentTarget.checked)} />
-        Learn from my choices
+        <input
+          type="checkbox"
+          checked={learning.state !== "off"}
+          onChange={(event) => onLearning(event.currentTarget.checked)}
+        />
+        {parts.learning.switch}
       </label>
       <p class="fine">
-        What you choose trains a small adapter on this device; nothing of it leaves. {learning.sentence}
+        {parts.learning.what} {learningText(learning)}
       </p>
     </div>
   );

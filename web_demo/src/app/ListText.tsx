@@ -2,18 +2,12 @@ import type { VNode } from "preact";
 import type { ListTextView } from "../worker/protocol";
 import type { SendRequest, View } from "./client";
 import { singleClick } from "./singleClick";
-
-/** What wrote a text, in words. */
-const BY = {
-  model: "Written by the language model on this device.",
-  template: "Put together from ready-made sentences.",
-  both: "Begun by the language model on this device, and finished with ready-made sentences.",
-};
+import { parts } from "./texts";
 
 /** Begins, ends and hides the text about the list; null where there is no language model, or nothing to say of a list. */
 export function writeButton(view: View, request: SendRequest): VNode | null {
   const text = textOf(view);
-  const label = text === null ? "Write it for me" : text.isWriting ? "Stop writing" : "Hide the text";
+  const label = text === null ? parts.text.write : text.isWriting ? parts.text.stop : parts.text.hide;
   const canBegin = view.language.state === "ready" && view.recommendations.by !== "popularity";
   if (text === null && !canBegin) return null;
   const write = () => void request("writeList", { on: text === null }).catch(() => undefined);
@@ -36,7 +30,7 @@ export function listText(view: View): VNode | null {
   // Of the final size at once, so that the cards below move only where a line takes more room.
   const waiting = Array.from({ length: isWriting ? of - lines.length : 0 }, (_, index) => (index === 0 ? begun : ""));
   return (
-    <div class="list-text" role="log" aria-label="The list in words" aria-busy={isWriting}>
+    <div class="list-text" role="log" aria-label={parts.text.title} aria-busy={isWriting}>
       {opening === undefined ? (
         <p aria-hidden="true">{waiting.shift() || "\u00a0"}</p>
       ) : (
@@ -67,6 +61,6 @@ function textOf({ listText, recommendations }: View): ListTextView | null {
 }
 
 function authorOf({ by }: ListTextView): string {
-  if (by.length > 1) return BY.both;
-  return by[0] === "language model" ? BY.model : BY.template;
+  if (by.length > 1) return parts.text.byBoth;
+  return by[0] === "language model" ? parts.text.byModel : parts.text.byTemplate;
 }

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { View } from "./client";
 import { bytes, shortened } from "./format";
 import { previewText } from "./previewText";
+import { ENGLISH, fill, t } from "./texts";
 
 const UNDO_MS = 8000;
 /** Characters, two lines on a phone. */
@@ -33,30 +34,32 @@ export function Notices({ view, hidden, onUndo, onDone, onUpdate }: Props) {
     const timer = setTimeout(onDone, UNDO_MS);
     return () => clearTimeout(timer);
   }, [hidden, isHeld]);
-  const messages = noticesOf(view).filter(({ text }) => !dismissed.has(text));
+  const messages = noticesOf(view).filter(({ text, why }) => !dismissed.has(text + why));
   return (
-    <aside class="notices" aria-label="Notices">
+    <aside class="notices" aria-label={t.notices.title}>
       <div role="status">
-        {messages.map(({ text, tone }) => (
-          <Notice key={text} tone={tone} onDismiss={() => setDismissed(new Set([...dismissed, text]))}>
-            {text}
+        {messages.map(({ text, why, tone }) => (
+          <Notice key={text} tone={tone} onDismiss={() => setDismissed(new Set([...dismissed, text + why]))}>
+            <span>
+              {text} {why !== "" && <span lang={ENGLISH}>{why}</span>}
+            </span>
           </Notice>
         ))}
         {view.update.state === "ready" && (
           <Notice tone="good">
-            An update is ready: release {view.update.release}, {bytes(view.update.bytes)} downloaded and checked.{" "}
+            {fill(t.notices.ready, { release: `${view.update.release}`, size: bytes(view.update.bytes) })}{" "}
             {previewText(view.update.preview)}{" "}
             <button type="button" class="link" onClick={onUpdate}>
-              Use it now
+              {t.notices.use}
             </button>
           </Notice>
         )}
         {hidden !== null && (
           <Notice tone="calm" onDismiss={onDone} onHold={setHeld}>
             <span class="line">
-              Hidden: <bdi>{shortened(hidden.title, MAX_TITLE)}</bdi>
+              {t.notices.hidden} <bdi>{shortened(hidden.title, MAX_TITLE)}</bdi>
             </span>
-            <span class="line">Similar items are shown less.</span>
+            <span class="line">{t.notices.lessSimilar}</span>
             <button
               type="button"
               class="link"
@@ -65,7 +68,7 @@ export function Notices({ view, hidden, onUndo, onDone, onUpdate }: Props) {
                 onDone();
               }}
             >
-              Undo
+              {t.undo}
             </button>
           </Notice>
         )}
@@ -74,29 +77,28 @@ export function Notices({ view, hidden, onUndo, onDone, onUpdate }: Props) {
   );
 }
 
-function noticesOf({ update, problem, userData }: View): { text: string; tone: "bad" | "calm" }[] {
-  const notices: { text: string; tone: "bad" | "calm" }[] = [];
-  if (problem !== null)
-    notices.push({ tone: "bad", text: `Something went wrong, but the rest still works: ${problem}` });
-  if (update.state === "refused") {
-    notices.push({ tone: "bad", text: `An update was rejected, and your list stays as it is: ${update.why}` });
-  }
-  if (!isSecureContext) notices.push({ tone: "calm", text: insecureText(location) });
+/** One message; `why` is the runtime's own, in English, or empty. */
+interface Message {
+  readonly tone: "bad" | "calm";
+  readonly text: string;
+  readonly why: string;
+}
+
+function noticesOf({ update, problem, userData }: View): Message[] {
+  const notices: Message[] = [];
+  if (problem?.kind === "not deleted") notices.push({ tone: "bad", text: t.notices.notDeleted, why: "" });
+  if (problem?.kind === "other") notices.push({ tone: "bad", text: t.notices.problem, why: problem.why });
+  if (update.state === "refused") notices.push({ tone: "bad", text: t.notices.rejected, why: update.why });
+  if (!isSecureContext) notices.push({ tone: "calm", text: insecureText(location), why: "" });
   if (userData.storageError !== null) {
-    notices.push({
-      tone: "calm",
-      text: `Your choices are kept only until this tab is closed. ${userData.storageError}`,
-    });
+    notices.push({ tone: "calm", text: `${t.notices.notKept} ${t.storage[userData.storageError]}`, why: "" });
   }
   return notices;
 }
 
 function insecureText({ host, port, pathname }: Location): string {
   const local = `http://localhost${port === "" ? "" : `:${port}`}${pathname}`;
-  return (
-    "Opened over plain http from another machine, where browsers store nothing: fine for trying. " +
-    `To keep it, open https://${host}${pathname}, or ${local} on the server.`
-  );
+  return fill(t.notices.plainHttp, { secure: `https://${host}${pathname}`, local });
 }
 
 interface NoticeProps {
@@ -114,7 +116,7 @@ function Notice({ tone, onDismiss, onHold, children }: NoticeProps) {
     <div class={`notice ${tone}`} onPointerEnter={hold} onPointerLeave={release} onFocusIn={hold} onFocusOut={release}>
       <p>{children}</p>
       {onDismiss !== undefined && (
-        <button type="button" class="remove" aria-label="Dismiss this notice" onClick={onDismiss}>
+        <button type="button" class="remove" aria-label={t.notices.dismiss} onClick={onDismiss}>
           <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
             <path d="M3 3l10 10M13 3L3 13" />
           </svg>

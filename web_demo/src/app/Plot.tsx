@@ -1,5 +1,6 @@
 import type { Timing } from "../worker/protocol";
 import { median, milliseconds } from "./format";
+import { fill, parts } from "./texts";
 
 const WIDTH = 400;
 const HEIGHT = 120;
@@ -13,7 +14,7 @@ export function totalOf({ phases }: Timing): number {
 
 /** One bar per list, oldest on the left, stacked by phase. */
 export function Plot({ timings }: { timings: readonly Timing[] }) {
-  if (timings.length === 0) return <p class="fine">No list has been computed yet; choose an item first.</p>;
+  if (timings.length === 0) return <p class="fine">{parts.technical.noList}</p>;
   const totals = timings.map(totalOf);
   // The first list after an engine has loaded is slow; it must not flatten the other bars.
   const top = Math.max(0.5, ...totals.map((total) => Math.min(total, 4 * median(totals))));
@@ -23,7 +24,10 @@ export function Plot({ timings }: { timings: readonly Timing[] }) {
       <svg
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         role="img"
-        aria-label={`Median ${milliseconds(middle)}, longest ${milliseconds(Math.max(...totals))}`}
+        aria-label={fill(parts.technical.medianLongest, {
+          median: milliseconds(middle),
+          longest: milliseconds(Math.max(...totals)),
+        })}
       >
         {timings.map((timing, index) => (
           <Bar key={index} timing={timing} x={(index + N_BARS - timings.length) * (WIDTH / N_BARS)} top={top} />
@@ -31,10 +35,10 @@ export function Plot({ timings }: { timings: readonly Timing[] }) {
         <line class="median" x1="0" x2={WIDTH} y1={HEIGHT * (1 - middle / top)} y2={HEIGHT * (1 - middle / top)} />
       </svg>
       <figcaption>
-        <span>median {milliseconds(middle)}</span>
+        <span>{fill(parts.technical.median, { time: milliseconds(middle) })}</span>
         {PHASES.map((phase) => (
           <span key={phase} class={`key ${phase}`}>
-            {phase} {milliseconds(median(timings.map(({ phases }) => phases[phase])))}
+            {parts.technical[phase]} {milliseconds(median(timings.map(({ phases }) => phases[phase])))}
           </span>
         ))}
       </figcaption>

@@ -3,6 +3,7 @@ import type { Profile, Row } from "../runtime/profile/report";
 import { milliseconds } from "./format";
 import { saveFile } from "./saveFile";
 import { singleClick } from "./singleClick";
+import { ENGLISH, fill, number, parts, plural } from "./texts";
 
 interface Props {
   /** The share that is done of a running profile; null if none is running. */
@@ -21,20 +22,20 @@ export function ProfilePanel({ profiling, onProfile }: Props) {
   const isRunning = profiling !== null;
   return (
     <section class="profile">
-      <h3>Profile</h3>
-      <p class="fine">
-        Measures every engine in turns and checks its lists, for some seconds; the list waits meanwhile. Nothing is
-        sent.
-      </p>
+      <h3>{parts.technical.profile}</h3>
+      <p class="fine">{parts.technical.profileNote}</p>
       <button type="button" class="secondary" aria-disabled={isRunning} onClick={singleClick(() => isRunning || run())}>
-        Measure this browser
+        {parts.technical.measure}
       </button>{" "}
       {found !== null && !isRunning && (
         <button type="button" class="secondary" onClick={() => save(found)}>
-          Save as JSON
+          {parts.technical.save}
         </button>
       )}
-      <p role="status">{statusText(profiling, found)}</p>
+      <p role="status">
+        {statusText(profiling, found)}{" "}
+        {!isRunning && found !== null && <span lang={ENGLISH}>{found.verdict.reasons[0]}</span>}
+      </p>
       {found !== null && <Summary profile={found} />}
     </section>
   );
@@ -48,15 +49,22 @@ function Summary({ profile }: { profile: Profile }) {
         <li key={variant}>
           <strong>{variant}</strong>
           <small>
-            a list takes {milliseconds(median)}
-            {p95 !== null && `, 95 % of them at most ${milliseconds(p95)}`} ({runs} runs)
+            {p95 === null
+              ? plural(parts.technical.listTakes, runs, { time: milliseconds(median) })
+              : plural(parts.technical.listTakesP95, runs, { time: milliseconds(median), p95: milliseconds(p95) })}
           </small>
         </li>
       ))}
       {ratios.map(({ variant, against, median, low, high }) => (
         <li key={`${variant} by ${against}`}>
           <small>
-            {variant} takes {median.toFixed(2)} times as long as {against} ({low.toFixed(2)} to {high.toFixed(2)})
+            {fill(parts.technical.ratio, {
+              variant,
+              against,
+              median: ratio(median),
+              low: ratio(low),
+              high: ratio(high),
+            })}
           </small>
         </li>
       ))}
@@ -65,10 +73,14 @@ function Summary({ profile }: { profile: Profile }) {
 }
 
 function statusText(profiling: number | null, found: Profile | null): string {
-  if (profiling !== null) return `Measuring: ${Math.round(100 * profiling)} %`;
-  if (found === null) return "";
-  const { state, reasons } = found.verdict;
-  return `Verdict: ${state}${reasons.length > 0 ? ` (${reasons[0]})` : ""}`;
+  if (profiling !== null) return fill(parts.technical.measuring, { n: Math.round(100 * profiling) });
+  return found === null
+    ? ""
+    : fill(parts.technical.verdict, { verdict: parts.technical.verdicts[found.verdict.state] });
+}
+
+function ratio(value: number): string {
+  return number(value, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 }
 
 function isList({ step }: Row): boolean {

@@ -4,15 +4,14 @@ import { Card } from "./Card";
 import type { SendRequest, View } from "./client";
 import { DiversitySlider } from "./DiversitySlider";
 import { useFlip } from "./flip";
-import { bytes } from "./format";
+import { bytes, listed } from "./format";
 import type { KindWords } from "./kinds";
 import { OpeningError } from "./OpeningError";
 import { Say } from "./Say";
+import { fill, loadParts, language as pageLanguage, plural, t } from "./texts";
 
 const N_STARTERS = 6;
 const N_CARDS = 12;
-/** The longest hint; its room is always reserved, so that the list does not move when the hint changes. */
-const CHOOSE_ONE = "Choose one to start, and the list fills with items that go with it.";
 
 interface Props {
   readonly view: View;
@@ -33,7 +32,11 @@ export function Recommendations({ view, request, words, onMore, onHide, onWhy, o
   const canWrite = ["starting", "ready"].includes(view.language.state);
   const [written, setWritten] = useState<typeof import("./ListText") | null>(null);
   useEffect(() => {
-    if (canWrite) void import("./ListText").then(setWritten, () => undefined);
+    if (canWrite)
+      void Promise.all([import("./ListText"), loadParts()]).then(
+        ([module]) => setWritten(module),
+        () => undefined,
+      );
   }, [canWrite]);
   useFlip(list, recommendations.version);
   useLayoutEffect(() => keepFocus(list.current, used), [recommendations.version]);
@@ -52,9 +55,10 @@ export function Recommendations({ view, request, words, onMore, onHide, onWhy, o
       <div class="above">
         <div class="heading">
           <h2 id="recommendations-title" tabIndex={-1}>
-            {isStart ? words.popular : "For you"}
+            {isStart ? words.popular : t.list.title}
           </h2>
-          <p class="hint" data-longest={CHOOSE_ONE}>
+          {/* Room for the longest hint, so that the list does not move when the hint changes. */}
+          <p class="hint" data-longest={t.list.choose}>
             <span>
               {hintOf(view, isStart)} {written?.writeButton(view, request)}
             </span>
@@ -62,7 +66,7 @@ export function Recommendations({ view, request, words, onMore, onHide, onWhy, o
         </div>
         <DiversitySlider diversity={view.diversity} ready={recommendations.version > 0} onChange={onDiversity} />
       </div>
-      <Say request={request} talk={view.talk} ready={recommendations.version > 0} />
+      <Say key={pageLanguage()} request={request} talk={view.talk} ready={recommendations.version > 0} />
       {written?.listText(view)}
       <ul
         class={isStart ? "cards start" : "cards"}
@@ -81,9 +85,7 @@ export function Recommendations({ view, request, words, onMore, onHide, onWhy, o
       </ul>
       {recommendations.version > 0 && recommendations.cards.length === 0 && (
         <p class="empty">
-          {(view.talk?.chips ?? []).length > 0
-            ? "Nothing is left with what you said. Take something back to see more."
-            : `${words.seenAll} Remove an item from your history, or show hidden items again, to see more.`}
+          {(view.talk?.chips ?? []).length > 0 ? t.list.emptySaid : `${words.seenAll} ${t.list.emptyMore}`}
         </p>
       )}
       <p class="unseen" role="status">
@@ -118,21 +120,20 @@ function keepFocus(list: HTMLUListElement | null, used: { current: Used | null }
 
 function hintOf({ opening, language, recommendations }: View, isStart: boolean): string {
   if (recommendations.version === 0) {
-    const size = opening.state === "opening" && opening.bytes !== null ? `, ${bytes(opening.bytes)}, only once` : "";
-    return `Downloading the catalogue${size}`;
+    return opening.state === "opening" && opening.bytes !== null
+      ? fill(t.list.downloadingSize, { size: bytes(opening.bytes) })
+      : t.list.downloading;
   }
-  if (isStart) return CHOOSE_ONE;
+  if (isStart) return t.list.choose;
   if (language.state === "fetching")
-    return `Downloading better descriptions, ${bytes(language.received)} of ${bytes(language.total)}`;
-  if (language.state === "starting") return "Preparing better descriptions";
-  return recommendations.by === "popularity"
-    ? "The most popular items: this browser cannot personalize the list"
-    : "Based on what you chose";
+    return fill(t.list.descriptions, { received: bytes(language.received), total: bytes(language.total) });
+  if (language.state === "starting") return t.list.preparing;
+  return recommendations.by === "popularity" ? t.list.popular : t.list.basedOn;
 }
 
 function announcement(cards: readonly CardData[]): string {
-  const first = cards.slice(0, 3).map(({ title }) => title);
-  return `The list has changed: ${cards.length} items, starting with ${first.join("; ")}.`;
+  const titles = listed(cards.slice(0, 3).map(({ title }) => title));
+  return plural(t.list.changed, cards.length, { titles });
 }
 
 function Skeleton() {

@@ -1,7 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
 import type { RoundsAction, RoundsView } from "../worker/protocol";
-import { count } from "./format";
+import { problemText, receiptText, termsText } from "./roundsText";
 import { singleClick } from "./singleClick";
+import { ENGLISH, parts, plural } from "./texts";
 
 export interface RoundsProps {
   readonly onRounds: (action: RoundsAction) => Promise<RoundsView | null>;
@@ -10,29 +11,29 @@ export interface RoundsProps {
 /** The switch of rounds, what would be sent, and what was sent. */
 export function Rounds({ onRounds }: RoundsProps) {
   const [view, setView] = useState<RoundsView | null>(null);
-  const [doing, setDoing] = useState("Looking for a round.");
+  const [doing, setDoing] = useState(parts.rounds.looking);
   const act = (action: RoundsAction, what: string) => {
     setDoing(what);
     // The box shows the choice at once, not when the answer comes.
     if (action === "on" || action === "off")
-      setView((before) => before && { ...before, isOn: action === "on", words: [] });
+      setView((before) => before && { ...before, isOn: action === "on", terms: null });
     onRounds(action).then(
       (next) => {
         setView(next);
-        setDoing(next === null ? "The release in use takes part in no rounds." : "");
+        setDoing(next === null ? parts.rounds.noRounds : "");
       },
       (error: unknown) => setDoing(String(error)),
     );
   };
-  useEffect(() => act("look", "Looking for a round."), []);
+  useEffect(() => act("look", parts.rounds.looking), []);
   return (
     <div class="rounds">
-      <p class="fine">
-        In a round, devices train the common adapter on their own choices and send the change, hidden in random noise,
-        to be added up. It is off unless you switch it on, and nothing is sent before you have seen it and clicked.
-      </p>
+      <p class="fine">{parts.rounds.what}</p>
       {view !== null && <Taking view={view} act={act} isBusy={doing !== ""} />}
-      <p role="status">{doing || view?.problem}</p>
+      <p role="status">
+        {doing || (view?.problem && problemText(view.problem))}{" "}
+        {doing === "" && view?.problem && view.problem.why !== "" && <span lang={ENGLISH}>{view.problem.why}</span>}
+      </p>
     </div>
   );
 }
@@ -43,7 +44,7 @@ interface TakingProps {
   readonly isBusy: boolean;
 }
 
-function Taking({ view: { isOn, words, upload, receipts }, act, isBusy }: TakingProps) {
+function Taking({ view: { isOn, terms, upload, receipts }, act, isBusy }: TakingProps) {
   const button = (label: string, action: RoundsAction, what: string) => (
     <button
       type="button"
@@ -60,32 +61,31 @@ function Taking({ view: { isOn, words, upload, receipts }, act, isBusy }: Taking
         <input
           type="checkbox"
           checked={isOn}
-          onChange={({ currentTarget }) => act(currentTarget.checked ? "on" : "off", "Looking for a round.")}
+          onChange={({ currentTarget }) => act(currentTarget.checked ? "on" : "off", parts.rounds.looking)}
         />
-        Take part in rounds
+        {parts.rounds.switch}
       </label>
-      {words.map((text) => (
-        <p key={text} class="fine">
-          {text}
-        </p>
-      ))}
-      {words.length > 0 &&
-        upload === null &&
-        button("Compute what would be sent", "prepare", "Training on this device.")}
+      {terms !== null &&
+        termsText(terms).map((text) => (
+          <p key={text} class="fine">
+            {text}
+          </p>
+        ))}
+      {terms !== null && upload === null && button(parts.rounds.compute, "prepare", parts.rounds.training)}
       {upload !== null && (
         <>
           <details>
-            <summary>What is sent, {count(upload.length / 2, "byte")}</summary>
+            <summary>{plural(parts.rounds.sent, upload.length / 2)}</summary>
             <code class="upload">{upload}</code>
           </details>
-          {button("Send it once", "send", "Sending.")}
+          {button(parts.rounds.send, "send", parts.rounds.sending)}
         </>
       )}
       {receipts.length > 0 && (
-        <ul class="receipts" aria-label="Rounds of this browser">
-          {receipts.map((text) => (
-            <li key={text} class="fine">
-              {text}
+        <ul class="receipts" aria-label={parts.rounds.receipts}>
+          {receipts.map((receipt) => (
+            <li key={`${receipt.round} ${receipt.time}`} class="fine">
+              {receiptText(receipt)}
             </li>
           ))}
         </ul>

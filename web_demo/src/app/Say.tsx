@@ -2,6 +2,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Examples, TalkView } from "../worker/protocol";
 import type { SendRequest } from "./client";
 import { singleClick } from "./singleClick";
+import { t } from "./texts";
 
 /** As the runtime's `MAX_CHARACTERS`, whose code is loaded later. */
 const MAX_CHARACTERS = 300;
@@ -53,13 +54,13 @@ export function Say({ request, talk, ready }: Props) {
         }}
       >
         <label class="unseen" for="say-text">
-          Say what you want, or do not want
+          {t.say.label}
         </label>
         <input
           id="say-text"
           ref={input}
           type="text"
-          placeholder={examples?.texts.join(", ") || "Say what you want, or do not want"}
+          placeholder={examples?.texts.join(", ") || t.say.label}
           lang={examples?.language}
           autocomplete="off"
           enterkeyhint="send"
@@ -71,7 +72,7 @@ export function Say({ request, talk, ready }: Props) {
           onInput={({ currentTarget }) => setText(currentTarget.value)}
         />
         <button type="submit" class="more" disabled={!ready}>
-          Say it
+          {t.say.send}
         </button>
       </form>
       <p id="say-answer" class={isNews ? "answer" : "unseen"} role="status" lang={talk?.language}>
@@ -81,7 +82,7 @@ export function Say({ request, talk, ready }: Props) {
       </p>
       {talk !== null && talk.options.length > 0 && (
         // biome-ignore lint/a11y/useSemanticElements: the replies are no fields of a form.
-        <div class="said" role="group" aria-label="Replies">
+        <div class="said" role="group" aria-label={t.say.replies}>
           {talk.options.map((option) => (
             <button
               key={option}
@@ -103,7 +104,7 @@ export function Say({ request, talk, ready }: Props) {
           {talk.chips.length > 0 && <Chips talk={talk} onTakeBack={takeBack} />}
           {talk.canUndo && (
             <button type="button" class="link" onClick={singleClick(() => takeBack(null, 0))}>
-              Undo
+              {t.undo}
             </button>
           )}
         </div>
@@ -132,13 +133,13 @@ function Chip({ text, details, language }: { text: string; details: string; lang
 
 function Chips({ talk, onTakeBack }: { talk: TalkView; onTakeBack: (chip: string, place: number) => void }) {
   return (
-    <ul class="chips" aria-label="What counts">
+    <ul class="chips" aria-label={t.say.counts}>
       {talk.chips.map(({ id, text, details }, place) => (
         <li key={id}>
           <Chip text={text} details={details} language={talk.language} />
           <button type="button" class="remove" onClick={singleClick(() => onTakeBack(id, place))}>
             <span class="unseen">
-              Take back: <span lang={talk.language}>{text}</span>
+              {t.say.takeBack} <span lang={talk.language}>{text}</span>
             </span>
             <svg viewBox="0 0 16 16" width="12" height="12" aria-hidden="true">
               <path d="M3 3l10 10M13 3L3 13" />

@@ -5,6 +5,7 @@ import type { SendRequest } from "./client";
 import type { KindWords } from "./kinds";
 import { Picture } from "./Picture";
 import { singleClick } from "./singleClick";
+import { plural, t } from "./texts";
 
 interface Props {
   readonly request: SendRequest;
@@ -111,7 +112,7 @@ export function Search({ request, ready, words, history, onChoose }: Props) {
         onClick={() => setOpen(true)}
       />
       <p id="search-count" class="unseen" role="status">
-        {isShown ? `${hits.length === 0 ? "Nothing" : hits.length} found` : ""}
+        {isShown && (hits.length === 0 ? t.search.nothing : plural(t.search.found, hits.length))}
       </p>
       <ul id="search-hits" class="hits" hidden={!isShown} aria-busy={isStale}>
         {hits.map((hit) => (
@@ -128,11 +129,11 @@ export function Search({ request, ready, words, history, onChoose }: Props) {
                 {hit.title}
                 <small>{hit.kind}</small>
               </span>
-              <span class="state">{hit.inHistory ? "Added" : "Add"}</span>
+              <span class="state">{hit.inHistory ? t.search.added : t.search.add}</span>
             </button>
           </li>
         ))}
-        {hits.length === 0 && <li class="none">No items match your search.</li>}
+        {hits.length === 0 && <li class="none">{t.search.none}</li>}
       </ul>
     </search>
   );

@@ -1,5 +1,6 @@
 import type { Signing } from "../worker/protocol";
 import { bytes, day } from "./format";
+import { ENGLISH, fill, parts } from "./texts";
 
 /** Digits of a key id that are shown, as many as `pocketrec release` puts into the names of key files. */
 const N_DIGITS = 16;
@@ -9,28 +10,27 @@ export function Signature({ signing: { signedBy, arrival, metadata, notes, isKep
   const isExpired = metadata !== null && metadata.expires * 1000 < Date.now();
   return (
     <>
-      <h3>Signature</h3>
+      <h3>{parts.technical.signature}</h3>
       {signedBy === null ? (
-        <p>Not signed. It is believed because it came from the same address as this page.</p>
+        <p>{parts.technical.notSigned}</p>
       ) : (
         <dl class="facts">
-          <dt>Signed by</dt>
+          <dt>{parts.technical.signedBy}</dt>
           <dd>
             {signedBy.keyids.map((keyid) => (
               <code key={keyid} title={keyid}>
                 {keyid.slice(0, N_DIGITS)}
               </code>
             ))}{" "}
-            as {signedBy.role}
+            {fill(parts.technical.as, { role: signedBy.role })}
           </dd>
           {metadata !== null && (
             <>
-              <dt>Versions</dt>
+              <dt>{parts.technical.versions}</dt>
               <dd>{metadata.versions.map(([role, version]) => `${role} ${version}`).join(", ")}</dd>
-              <dt>{isExpired ? "Expired" : "Valid until"}</dt>
+              <dt>{isExpired ? parts.technical.expired : parts.technical.validUntil}</dt>
               <dd>
-                {day(metadata.expires)}
-                {isExpired && ", so no update is accepted"}
+                {isExpired ? fill(parts.technical.noUpdate, { day: day(metadata.expires) }) : day(metadata.expires)}
               </dd>
             </>
           )}
@@ -38,12 +38,14 @@ export function Signature({ signing: { signedBy, arrival, metadata, notes, isKep
       )}
       {arrival !== null && (
         <p class="fine">
-          {bytes(arrival.bytes)} received for this release, as {arrival.how === "delta" ? "a delta" : "whole files"}.
+          {fill(arrival.how === "delta" ? parts.technical.asDelta : parts.technical.asFiles, {
+            size: bytes(arrival.bytes),
+          })}
         </p>
       )}
-      {!isKept && <p class="fine">Not kept by this browser.</p>}
+      {!isKept && <p class="fine">{parts.technical.notKept}</p>}
       {notes.map((note) => (
-        <p key={note} class="fine">
+        <p key={note} class="fine" lang={ENGLISH}>
           {note}
         </p>
       ))}

@@ -3,10 +3,13 @@ import type { Profile } from "../runtime/profile/report";
 import { LONG, SHORT } from "../runtime/timing";
 import type { Language, Release, Update } from "../worker/protocol";
 import type { View } from "./client";
-import { bytes, count, day, median, milliseconds } from "./format";
+import { bytes, day, median, milliseconds } from "./format";
 import { Plot, totalOf } from "./Plot";
 import { ProfilePanel } from "./ProfilePanel";
 import { Signature } from "./Signature";
+import { ENGLISH, fill, number, parts, plural } from "./texts";
+
+const ONE_DIGIT = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
 
 interface Props {
   readonly view: View;
@@ -22,31 +25,33 @@ export function TechnicalDetails({ view, onCheck, onProfile }: Props) {
   return (
     <details class="technical">
       <summary>
-        <h2>Technical details</h2>
+        <h2>{parts.technical.title}</h2>
         <span class="hint">
-          {used.length === 0 ? "no engine" : used.join(" + ")}
-          {times.length > 0 && `, ${milliseconds(median(times))} a list`}
+          {used.length === 0 ? parts.technical.noEngine : used.join(" + ")}
+          {times.length > 0 && `, ${fill(parts.technical.perList, { time: milliseconds(median(times)) })}`}
         </span>
       </summary>
       <div class="grid">
         <section>
-          <h3>Engines</h3>
+          <h3>{parts.technical.engines}</h3>
           <ul class="candidates">
             {view.engines.map((candidate) => (
               <Engine key={`${candidate.engine} ${candidate.precision}`} candidate={candidate} />
             ))}
           </ul>
-          <h3>Language model</h3>
-          <p>{languageText(view.language)}</p>
+          <h3>{parts.technical.model}</h3>
+          <LanguageModel language={view.language} />
         </section>
         <section>
-          <h3>Latency of the last {count(times.length, "list")}</h3>
+          <h3>{plural(parts.technical.latency, times.length)}</h3>
           <Plot timings={view.timings} />
           {view.signing !== null && <Signature signing={view.signing} />}
-          <h3>Updates</h3>
-          <p role="status">{updateText(view.update)}</p>
+          <h3>{parts.technical.updates}</h3>
+          <p role="status">
+            {updateText(view.update)} {"why" in view.update && <span lang={ENGLISH}>{view.update.why}</span>}
+          </p>
           <button type="button" class="secondary" onClick={onCheck} aria-disabled={view.update.state === "checking"}>
-            Check now
+            {parts.technical.check}
           </button>
         </section>
         {release !== null && <Sizes release={release} />}
@@ -64,45 +69,54 @@ function Engine({ candidate }: { candidate: Candidate }) {
         {candidate.engine} {candidate.precision}
       </strong>
       <span class={`tag ${candidate.inUse ? "good" : candidate.state === "failed" ? "bad" : ""}`}>
-        {candidate.inUse ? "in use" : candidate.state}
+        {candidate.inUse ? parts.technical.inUse : parts.technical.states[candidate.state]}
       </span>
       {test !== null && test.stateError !== Number.POSITIVE_INFINITY && (
         <small>
-          self-test {test.passed ? "passed" : "failed"}:{" "}
-          {test.stateError !== null && `state within ${test.stateError.toExponential(1)}, `}best ten found{" "}
-          {(test.overlap * 100).toFixed(1)} %{ms !== null && `, ready in ${milliseconds(ms)}`}
+          {test.passed ? parts.technical.testPassed : parts.technical.testFailed}{" "}
+          {test.stateError !== null && `${fill(parts.technical.state, { error: test.stateError.toExponential(1) })} `}
+          {fill(parts.technical.best, { share: number(test.overlap * 100, ONE_DIGIT) })}
+          {ms !== null && `, ${fill(parts.technical.readyIn, { time: milliseconds(ms) })}`}
         </small>
       )}
       {time !== null && (
         <small>
-          {milliseconds(time.short)} for {count(SHORT, "event")}, {milliseconds(time.long)} for {count(LONG, "event")}
+          {plural(parts.technical.forEvents, SHORT, { time: milliseconds(time.short) })},{" "}
+          {plural(parts.technical.forEvents, LONG, { time: milliseconds(time.long) })}
         </small>
       )}
-      {candidate.why !== "" && <small>{candidate.why}</small>}
+      <WhyEngine why={candidate.why} />
     </li>
   );
 }
 
+/** Why an engine is used or not: the usual reasons in the page's language, any other one in English. */
+function WhyEngine({ why }: { why: string }) {
+  const known: Readonly<Record<string, string>> = parts.technical.reasons;
+  const [n = ""] = /\d+/.exec(why) ?? [];
+  const text = known[n === "" ? why : why.replace(n, "{n}")];
+  if (why === "") return null;
+  return text === undefined ? <small lang={ENGLISH}>{why}</small> : <small>{fill(text, { n })}</small>;
+}
+
 function Sizes({ release }: { release: Release }) {
-  const parts = [...release.parts].sort((a, b) => b.bytes - a.bytes);
-  const largest = parts[0]?.bytes ?? 1;
-  const total = parts.reduce((sum, part) => sum + part.bytes, 0);
+  const files = [...release.parts].sort((a, b) => b.bytes - a.bytes);
+  const largest = files[0]?.bytes ?? 1;
+  const total = files.reduce((sum, file) => sum + file.bytes, 0);
   return (
     <section>
-      <h3>
-        {release.name}, release {release.release}
-      </h3>
+      <h3>{fill(parts.technical.release, { name: release.name, release: `${release.release}` })}</h3>
       <p class="fine">
-        {release.created.slice(0, 10)}, {release.target}, {count(release.nItems, "item")}, d = {release.dim},{" "}
+        {createdDay(release)}, {release.target}, {plural(parts.technical.items, release.nItems)}, d = {release.dim},{" "}
         {bytes(total)}
         {release.licences.length > 0 && `, ${release.licences.join(", ")}`}
       </p>
       <ul class="parts">
-        {parts.map((part) => (
-          <li key={part.name}>
-            <span class="name">{part.name}</span>
-            <span class="size">{bytes(part.bytes)}</span>
-            <span class="bar" style={{ width: `${(100 * part.bytes) / largest}%` }} />
+        {files.map((file) => (
+          <li key={file.name}>
+            <span class="name">{file.name}</span>
+            <span class="size">{bytes(file.bytes)}</span>
+            <span class="bar" style={{ width: `${(100 * file.bytes) / largest}%` }} />
           </li>
         ))}
       </ul>
@@ -110,42 +124,52 @@ function Sizes({ release }: { release: Release }) {
   );
 }
 
+/** A release may name a day that does not exist, which is shown as it is. */
+function createdDay({ created }: Release): string {
+  const time = Date.parse(created);
+  return Number.isNaN(time) ? created : day(time / 1000);
+}
+
+function LanguageModel({ language }: { language: Language }) {
+  return (
+    <p>
+      {languageText(language)} {language.state === "unavailable" && <span lang={ENGLISH}>{language.why}.</span>}
+    </p>
+  );
+}
+
 function languageText(language: Language): string {
+  const { modelNone, modelFetching, modelStarting, modelReady, modelWritten, modelUnavailable } = parts.technical;
   switch (language.state) {
     case "none":
-      return "The release has none, or it has not been loaded yet; reasons come from templates.";
+      return modelNone;
     case "fetching":
-      return `Downloading, ${bytes(language.received)} of ${bytes(language.total)}; until then, reasons come from templates.`;
+      return fill(modelFetching, { received: bytes(language.received), total: bytes(language.total) });
     case "starting":
-      return "Starting; until then, reasons come from templates.";
+      return modelStarting;
     case "ready":
       return language.written === 0
-        ? "Ready: llama.cpp in WebAssembly, restricted by a grammar to true sentences."
-        : `Ready: ${count(language.written, "reason")} worded, ${milliseconds(language.meanMs)} each on average, restricted by a grammar to true sentences.`;
+        ? modelReady
+        : plural(modelWritten, language.written, { time: milliseconds(language.meanMs) });
     case "unavailable":
-      return `Not used, reasons come from templates: ${language.why}.`;
+      return modelUnavailable;
   }
 }
 
+/** What is said of updates; the server's or the runtime's reason comes after it. */
 function updateText(update: Update): string {
   switch (update.state) {
-    case "unchecked":
-      return "Not checked yet.";
-    case "checking":
-      return "Checking for updates.";
-    case "current":
-      return "This is the newest release.";
-    case "unreachable":
-      return `${update.why} The release on this device still works.`;
     case "fetching":
-      return `Downloading release ${update.release}: ${bytes(update.bytes)}.`;
+      return fill(parts.technical.fetching, { release: `${update.release}`, size: bytes(update.bytes) });
     case "ready":
-      return `Release ${update.release} has been downloaded (${bytes(update.bytes)}) and has passed its self-test.`;
+      return fill(parts.technical.ready, { release: `${update.release}`, size: bytes(update.bytes) });
     case "waiting":
-      return `Release ${update.release} comes to this device later.`;
+      return fill(parts.technical.waiting, { release: `${update.release}` });
     case "stale":
-      return `${update.why} Up to date until ${day(update.since)}.`;
+      return fill(parts.technical.stale, { day: day(update.since) });
     case "refused":
-      return `Rejected: ${update.why}`;
+      return parts.technical.rejected;
+    default:
+      return parts.technical[update.state];
   }
 }

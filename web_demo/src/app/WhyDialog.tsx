@@ -4,13 +4,16 @@ import type { Card, Why } from "../worker/protocol";
 import type { SendRequest } from "./client";
 import { Picture } from "./Picture";
 import { Reason } from "./Reason";
+import { fill, t } from "./texts";
 
-/** With the labels of the choice; the first one is the default. */
-const MANNERS: readonly (Manner & { readonly label: string })[] = [
-  { style: "short", tone: "casual", label: "Short and casual" },
-  { style: "short", tone: "formal", label: "Short and formal" },
-  { style: "detailed", tone: "casual", label: "Detailed and casual" },
-  { style: "detailed", tone: "formal", label: "Detailed and formal" },
+type MannerName = "shortCasual" | "shortFormal" | "detailedCasual" | "detailedFormal";
+
+/** With the name of the text that is its label; the first one is the default. */
+const MANNERS: readonly (Manner & { readonly name: MannerName })[] = [
+  { style: "short", tone: "casual", name: "shortCasual" },
+  { style: "short", tone: "formal", name: "shortFormal" },
+  { style: "detailed", tone: "casual", name: "detailedCasual" },
+  { style: "detailed", tone: "formal", name: "detailedFormal" },
 ];
 
 interface Props {
@@ -31,8 +34,8 @@ export function WhyDialog({ card, request, onClose }: Props) {
     dialog.current?.showModal();
     void request("why", { row }).then(setWhy, () => undefined);
   }, [row, request]);
-  const choose = (label: string) => {
-    const chosen = MANNERS.find((manner) => manner.label === label);
+  const choose = (name: string) => {
+    const chosen = MANNERS.find((manner) => manner.name === name);
     if (chosen === undefined || row === null) return;
     const { style, tone } = chosen;
     void request("setManner", { style, tone })
@@ -52,14 +55,14 @@ export function WhyDialog({ card, request, onClose }: Props) {
         <div class="inside">
           <div class="head">
             <Picture row={card.row} title={card.title} kind={card.kind} />
-            <h2 id="why-title">Why “{card.title.replace(/["“”„]/g, "'")}”?</h2>
+            <h2 id="why-title">{fill(t.why.title, { title: card.title.replace(/["“”„«»]/g, "'") })}</h2>
           </div>
           <p class="reason" lang={language}>
             {card.reason === null ? why?.nothing : <Reason pieces={card.reason.pieces} />}
           </p>
           {why !== null && why.others.length > 0 && (
             <>
-              <h3>What else speaks for it</h3>
+              <h3>{t.why.others}</h3>
               <ul class="facts" lang={language}>
                 {why.others.map((pieces, index) => (
                   <li key={index}>
@@ -70,27 +73,26 @@ export function WhyDialog({ card, request, onClose }: Props) {
             </>
           )}
           <p class="fine">
-            {why === null ? "" : `It is number ${why.position} in the list. `}
-            The order is learned from which items shoppers choose after one another. A reason names those of your
-            choices without which the item would rank lower, and states only facts. Both were computed on this device.
+            {why === null ? "" : `${fill(t.why.position, { n: why.position })} `}
+            {t.why.how}
           </p>
           <div class="foot">
             <label>
-              <span>Reasons</span>
+              <span>{t.why.reasons}</span>
               <select
-                value={
-                  MANNERS.find(({ style, tone }) => style === why?.manner.style && tone === why.manner.tone)?.label
-                }
+                value={MANNERS.find(({ style, tone }) => style === why?.manner.style && tone === why.manner.tone)?.name}
                 disabled={why === null}
                 onChange={({ currentTarget }) => choose(currentTarget.value)}
               >
-                {MANNERS.map(({ label }) => (
-                  <option key={label}>{label}</option>
+                {MANNERS.map(({ name }) => (
+                  <option key={name} value={name}>
+                    {t.why[name]}
+                  </option>
                 ))}
               </select>
             </label>
             <button type="button" class="primary" onClick={() => dialog.current?.close()}>
-              Close
+              {t.why.close}
             </button>
           </div>
         </div>

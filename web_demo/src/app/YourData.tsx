@@ -2,11 +2,12 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Traffic } from "../runtime/traffic";
 import type { UserData as UserDataSummary } from "../worker/protocol";
 import type { CarryProps } from "./CarryHistory";
-import { bytes, count } from "./format";
+import { bytes } from "./format";
 import { Learning, type LearningProps } from "./Learning";
 import { OnDemand } from "./OnDemand";
 import type { RoundsProps } from "./Rounds";
 import { singleClick } from "./singleClick";
+import { fill, number, parts, plural } from "./texts";
 
 interface Props extends CarryProps, LearningProps, RoundsProps {
   readonly userData: UserDataSummary;
@@ -47,38 +48,34 @@ export function YourData({
   return (
     <section class="your-data" aria-labelledby="your-data-title">
       <h2 id="your-data-title" tabIndex={-1}>
-        Your data on this device
+        {parts.data.title}
       </h2>
       <dl class="figures">
         <Figure
-          term="About you"
+          term={parts.data.aboutYou}
           value={aboutYou(userData)}
-          note={`${bytes(userData.eventBytes)}, only on this device`}
+          note={fill(parts.data.onlyHere, { size: bytes(userData.eventBytes) })}
         />
         <Figure
-          term="Sent since loading"
+          term={parts.data.sent}
           value={bytes(traffic.sentBytes)}
-          note={`${count(traffic.requests, "download")}, ${traffic.crossOrigin === 0 ? "none" : traffic.crossOrigin} from other sites`}
+          note={plural(parts.data.downloads, traffic.requests, {
+            others: traffic.crossOrigin === 0 ? parts.data.none : number(traffic.crossOrigin),
+          })}
         />
         <Figure
-          term="Stored in this browser"
-          value={userData.storedBytes === null ? "unknown" : bytes(userData.storedBytes)}
+          term={parts.data.stored}
+          value={userData.storedBytes === null ? parts.data.unknown : bytes(userData.storedBytes)}
           note={storedNote(userData.offline, pageKept)}
         />
       </dl>
-      <p class="fine">
-        “Sent” counts the body of every request of this page, and everything after a “?” in an address.
-      </p>
+      <p class="fine">{parts.data.whatIsSent}</p>
       <Learning learning={learning} onLearning={onLearning} />
       {learning !== null && (
-        <OnDemand
-          title="Improve the adapter together"
-          load={async () => (await import("./Rounds")).Rounds}
-          props={{ onRounds }}
-        />
+        <OnDemand title={parts.data.rounds} load={async () => (await import("./Rounds")).Rounds} props={{ onRounds }} />
       )}
       <OnDemand
-        title="Take my history to another device"
+        title={parts.data.carry}
         load={async () => (await import("./CarryHistory")).CarryHistory}
         props={{ onExport, onImport }}
       />
@@ -93,11 +90,11 @@ export function YourData({
             aria-disabled={isNothing}
             onClick={singleClick(() => isNothing || setPhase("asking"))}
           >
-            Delete my data
+            {parts.data.delete}
           </button>
         ) : (
           <>
-            <p>Delete {toDelete(userData, hasTalk)} permanently?</p>
+            <p>{question(userData, hasTalk)}</p>
             <button
               key="delete"
               ref={choice}
@@ -105,33 +102,32 @@ export function YourData({
               class="danger"
               onClick={singleClick(() => void deleteData())}
             >
-              Delete
+              {parts.data.confirm}
             </button>
             <button type="button" class="secondary" onClick={() => setPhase("idle")}>
-              Cancel
+              {parts.data.cancel}
             </button>
           </>
         )}
-        <p role="status">{phase === "done" && isNothing ? "Your data has been deleted from this device." : ""}</p>
+        <p role="status">{phase === "done" && isNothing ? parts.data.deleted : ""}</p>
       </div>
     </section>
   );
 }
 
 function storedNote(catalogue: boolean, page: boolean): string {
-  if (catalogue && page) return "the catalogue and the page, unpacked, for offline visits";
-  if (catalogue) return "the catalogue; this browser did not store the page, so you need a connection to visit it";
-  return "not yet everything that an offline visit needs";
+  if (catalogue && page) return parts.data.storedAll;
+  return catalogue ? parts.data.storedCatalogue : parts.data.storedPart;
 }
 
 function aboutYou({ events, settings }: UserDataSummary): string {
-  return count(events, "choice") + (settings === 0 ? "" : ` and ${count(settings, "setting")}`);
+  const choices = plural(parts.data.choices, events);
+  return settings === 0 ? choices : fill(parts.data.both, { choices, settings: plural(parts.data.settings, settings) });
 }
 
-function toDelete(userData: UserDataSummary, hasTalk: boolean): string {
-  if (!hasTalk) return aboutYou(userData);
-  const stored = userData.events + userData.settings === 0 ? "" : `${aboutYou(userData)}, and `;
-  return `${stored}what you said`;
+function question(userData: UserDataSummary, hasTalk: boolean): string {
+  if (hasTalk && userData.events + userData.settings === 0) return parts.data.askSaid;
+  return fill(hasTalk ? parts.data.askBoth : parts.data.ask, { data: aboutYou(userData) });
 }
 
 function Figure({ term, value, note }: { term: string; value: string; note: string }) {

@@ -89,15 +89,13 @@ export class Client {
     const pending = this.pending.get(message.responseTo);
     this.pending.delete(message.responseTo);
     if ("error" in message) {
-      pending?.reject(new Error(message.error));
+      pending?.reject(new Error(message.error.why));
       this.show({ problem: message.error });
     } else pending?.resolve(message.result);
   }
 
   private crashed(why: string): void {
-    this.show({
-      opening: { state: "failed", cause: "crashed", why: why || "The page's worker could not be started." },
-    });
+    this.show({ opening: { state: "failed", cause: "crashed", why } });
   }
 
   private show(change: Partial<View>): void {

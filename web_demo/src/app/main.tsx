@@ -3,8 +3,10 @@
 import { render } from "preact";
 import { PLAIN_NAME } from "../runtime/constants";
 import { App } from "./App";
+import { firstLanguage, keepLanguage } from "./choice";
 import { Client, type View } from "./client";
 import { keepFocus } from "./focus";
+import { language, speak } from "./texts";
 import "./style.css";
 
 /** `?target=browser-webgpu` opens the bundle of another target, `?engine=reference` lets one engine make all lists. */
@@ -17,18 +19,31 @@ if (root === null) throw new Error("index.html has no #app");
 
 keepFocus(root);
 
-let first: View | null = null;
+let latest: View | null = null;
 const client = new Client((view) => {
-  first = view;
-  draw();
+  latest = view;
+  void texts.then(draw);
 });
+/** Before them nothing is drawn, so that no text changes its language on the screen. */
+const texts = speak(firstLanguage());
 
 function draw(): void {
-  if (root !== null && first !== null) render(<App view={first} request={client.request} />, root);
+  if (root === null || latest === null) return;
+  document.documentElement.lang = language();
+  render(<App view={latest} request={client.request} onLanguage={change} />, root);
+}
+
+/** Go over to another language, in which reasons and answers are then said too. */
+async function change(next: string): Promise<void> {
+  keepLanguage(next);
+  await Promise.all([speak(next), client.request("setLanguage", { language: next }).catch(() => undefined)]);
+  draw();
 }
 
 const base = new URL("./", document.baseURI).href;
-void client.request("open", { base, target, engine: asked.get("engine") }).catch(() => undefined);
+void client
+  .request("open", { base, target, engine: asked.get("engine"), language: firstLanguage() })
+  .catch(() => undefined);
 
 if (import.meta.env.PROD) {
   // Where the browser refuses (a private window, plain http), the page works, but not offline.

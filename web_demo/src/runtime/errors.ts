@@ -81,9 +81,24 @@ export class StorageError extends Error {
   override name = "StorageError";
 }
 
+/** Data that should have been deleted could not be reached, and may still exist. */
+export class NotDeletedError extends StorageError {
+  override name = "NotDeletedError";
+}
+
+/** What is wrong with a history file: `cut` if it is damaged, `newer` if it is of a later version. */
+export type HistoryFileProblem = "too large" | "no passphrase" | "wrong passphrase" | "cut" | "newer" | "other file";
+
 /** A history file is damaged, of another program, or encrypted with another passphrase. */
 export class HistoryFileError extends Error {
   override name = "HistoryFileError";
+
+  constructor(
+    readonly problem: HistoryFileProblem,
+    message: string,
+  ) {
+    super(message);
+  }
 }
 
 /** The catalogue has no such item. */

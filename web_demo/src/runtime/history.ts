@@ -2,9 +2,9 @@
 
 import { LEARNING_SETTING } from "./constants";
 import { within } from "./deadline";
-import { StorageError } from "./errors";
+import { NotDeletedError } from "./errors";
 import type { CountsClears, History, HistoryEvent, NewEvent, Setting } from "./events";
-import { IndexedDbHistory } from "./indexedDbHistory";
+import { IndexedDbHistory, type StorageProblem } from "./indexedDbHistory";
 import { MemoryHistory } from "./memoryHistory";
 
 const TIMEOUT_MS = 3000;
@@ -19,7 +19,7 @@ export async function openHistory(name: string, timeoutMs: number = TIMEOUT_MS):
 /** Continues in memory, with the events read so far, after the storage fails or times out for the first time. */
 export class PersistentHistory implements History, CountsClears {
   private memory: MemoryHistory | null = null;
-  private why: string | null = null;
+  private why: StorageProblem | null = null;
   private events: readonly HistoryEvent[] = [];
   private nClears = 0;
   private readonly settings = new Map<string, Setting>();
@@ -31,7 +31,7 @@ export class PersistentHistory implements History, CountsClears {
   ) {}
 
   /** Why changes are lost when this tab closes; null while they are stored. */
-  get storageError(): string | null {
+  get storageError(): StorageProblem | null {
     return this.why;
   }
 
@@ -84,7 +84,7 @@ export class PersistentHistory implements History, CountsClears {
   /**
    * Delete everything, including the counters of the database.
    *
-   * @throws StorageError data of earlier visits could not be reached, and may still exist.
+   * @throws NotDeletedError data of earlier visits could not be reached, and may still exist.
    */
   async clear(): Promise<void> {
     this.noteClear();
@@ -95,7 +95,7 @@ export class PersistentHistory implements History, CountsClears {
     this.events = [];
     this.settings.clear();
     if (!emptied && !dropped) {
-      throw new StorageError(
+      throw new NotDeletedError(
         "Your choices in this tab have been deleted. Choices of earlier visits cannot be reached: " +
           "restart the browser and try again, or clear the data of this site in the browser's settings.",
       );

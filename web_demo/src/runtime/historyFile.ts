@@ -58,11 +58,17 @@ export async function dumpHistory(events: readonly StoredEvent[], passphrase: st
  */
 export async function readHistory(data: Bytes, passphrase: string | null = null): Promise<readonly StoredEvent[]> {
   if (data.length > MAX_HISTORY_BYTES) {
-    throw new HistoryFileError(`the history file has ${data.length} bytes, expected at most ${MAX_HISTORY_BYTES}.`);
+    throw new HistoryFileError(
+      "too large",
+      `the history file has ${data.length} bytes, expected at most ${MAX_HISTORY_BYTES}.`,
+    );
   }
   if (!isEncrypted(data)) return eventsOf(data);
   if (passphrase === null) {
-    throw new HistoryFileError("the history file is encrypted. Give the passphrase that it was written with.");
+    throw new HistoryFileError(
+      "no passphrase",
+      "the history file is encrypted. Give the passphrase that it was written with.",
+    );
   }
   return eventsOf(await opened(data, passphrase));
 }
@@ -93,13 +99,14 @@ async function opened(data: Bytes, passphrase: string): Promise<Bytes> {
   const [header, body] = [data.slice(0, HEADER_BYTES), data.slice(HEADER_BYTES)];
   const iterations = header.length < HEADER_BYTES ? 0 : new DataView(header.buffer).getUint32(MAGIC.length);
   if (body.length < TAG_BYTES || iterations < MIN_ITERATIONS || iterations > MAX_ITERATIONS) {
-    throw new HistoryFileError("the history file is cut short or was changed. Write it again.");
+    throw new HistoryFileError("cut", "the history file is cut short or was changed. Write it again.");
   }
   const key = await keyOf(passphrase, header, iterations);
   try {
     return new Uint8Array(await crypto.subtle.decrypt(algorithmOf(header), key, body));
   } catch {
     throw new HistoryFileError(
+      "wrong passphrase",
       "the history file cannot be decrypted: the passphrase is another one, or the file was changed.",
     );
   }
@@ -129,7 +136,10 @@ function eventsOf(data: Bytes): readonly StoredEvent[] {
     const file = Fields.of(parseJson(data, "the history"), "the history");
     const version = file.raw("version");
     if (file.raw("format") === FORMAT && typeof version === "number" && version > 1) {
-      throw new HistoryFileError(`the history file has version ${version}, expected 1. Update this page to read it.`);
+      throw new HistoryFileError(
+        "newer",
+        `the history file has version ${version}, expected 1. Update this page to read it.`,
+      );
     }
     if (file.raw("format") !== FORMAT || version !== 1) {
       throw new BundleError(`format must be "${FORMAT}" and version 1`);
@@ -138,6 +148,7 @@ function eventsOf(data: Bytes): readonly StoredEvent[] {
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
     throw new HistoryFileError(
+      "other file",
       `this is not a history file: ${error.message}. Expected one of this page or of \`pocketrec history export\`.`,
     );
   }

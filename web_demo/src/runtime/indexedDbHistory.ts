@@ -15,6 +15,9 @@ interface Schema extends DBSchema {
 /** Version 2 added settings. */
 const VERSION = 2;
 
+/** Why the browser stores nothing: another tab blocks it, a newer version of the page was open here, or it refuses. */
+export type StorageProblem = "otherTab" | "noResponse" | "full" | "newerPage" | "refused";
+
 export class IndexedDbHistory implements History {
   private connection: Promise<IDBPDatabase<Schema>> | null = null;
   private waitsForOtherTab = false;
@@ -88,15 +91,12 @@ export class IndexedDbHistory implements History {
     await deleteDB(this.name, { blocked: this.blocked });
   }
 
-  /** Why a call failed, as a message for the user. */
-  explain(error: unknown): string {
+  /** Why a call failed. */
+  explain(error: unknown): StorageProblem {
     const name = error instanceof Error || error instanceof DOMException ? error.name : "";
-    if (name === "DeadlineError" && this.waitsForOtherTab)
-      return "Another tab of this page is blocking the browser's storage; close the other tabs and reload.";
-    if (name === "DeadlineError") return "The browser's storage does not respond; restarting the browser may help.";
-    if (name === "QuotaExceededError") return "The browser has no storage space left.";
-    if (name === "VersionError") return "A newer version of this page has already been opened here; reload to get it.";
-    return "This browser does not let the page store anything.";
+    if (name === "DeadlineError") return this.waitsForOtherTab ? "otherTab" : "noResponse";
+    if (name === "QuotaExceededError") return "full";
+    return name === "VersionError" ? "newerPage" : "refused";
   }
 
   private open(): Promise<IDBPDatabase<Schema>> {

@@ -35,6 +35,7 @@ export async function beginSession(
   base: string,
   target: string,
   engine: string | null,
+  language: string,
   notify: Notify,
 ): Promise<Session> {
   const [history, store] = await Promise.all([openHistory(HISTORY), ReleaseStore.open(FILES, base)]);
@@ -52,5 +53,5 @@ export async function beginSession(
         self.location.href,
       ]),
     );
-  return new Session(notify, history, releases, LANGUAGE, new BroadcastChannel(CHANNEL), trust);
+  return new Session(notify, history, releases, LANGUAGE, new BroadcastChannel(CHANNEL), trust, language);
 }

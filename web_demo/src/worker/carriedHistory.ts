@@ -1,9 +1,9 @@
 /** Carries the history between devices of the user, as files. */
 
 import type { Bytes } from "../runtime/bytes";
-import { HistoryFileError, InsecureAddressError } from "../runtime/errors";
+import { HistoryFileError, InsecureAddressError, messageOf } from "../runtime/errors";
 import type { CountsClears, History } from "../runtime/events";
-import type { Answer } from "./protocol";
+import type { Answer, Refusal } from "./protocol";
 
 /** The history as a file, encrypted if there is a passphrase. */
 export function exported(history: History, passphrase: string | null): Promise<Answer<Bytes>> {
@@ -33,7 +33,7 @@ export function imported(
     const { readHistory } = await import("../runtime/historyFile");
     const events = await readHistory(file, passphrase);
     if (history.clears !== clears) {
-      throw new HistoryFileError("Your data was deleted while the file was read: nothing was added. Add it again.");
+      throw new DeletedError("the data was deleted while the file was read: nothing was added.");
     }
     return history.merge(
       events.map(({ itemId, event, time }) => ({ itemId, event, at: time, title: titleOf(itemId) })),
@@ -41,13 +41,22 @@ export function imported(
   });
 }
 
+/** The history was cleared while a file was read. */
+class DeletedError extends Error {}
+
 async function answered<T>(work: () => Promise<T>): Promise<Answer<T>> {
   try {
     return { value: await work() };
   } catch (error) {
-    const isExpected =
-      error instanceof HistoryFileError || error instanceof RangeError || error instanceof InsecureAddressError;
-    if (!isExpected) throw error;
-    return { refused: error.message };
+    return { refused: refusalOf(error), why: messageOf(error) };
   }
+}
+
+/** What the user can do something about; anything else is thrown again. */
+function refusalOf(error: unknown): Refusal["refused"] {
+  if (error instanceof HistoryFileError) return error.problem;
+  if (error instanceof InsecureAddressError) return "plain http";
+  if (error instanceof DeletedError) return "deleted";
+  if (error instanceof RangeError) return "not written";
+  throw error;
 }

@@ -17,6 +17,8 @@ export interface ConversingHost {
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
   /** Compute the list again. */
   readonly refresh: () => Promise<void>;
+  /** The language that sentences are in. */
+  readonly language: () => string;
 }
 
 export class Conversing {
@@ -82,7 +84,7 @@ export class Conversing {
 
   private talker(): Promise<Talk> {
     this.talk ??= import("./talk").then(
-      ({ Talk }) => new Talk(navigator.language),
+      ({ Talk }) => new Talk(this.host.language()),
       (error: unknown) => {
         this.talk = null; // the next sentence tries again
         throw error;

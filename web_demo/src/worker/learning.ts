@@ -4,7 +4,6 @@ import { LEARNING_SETTING, LEARNING_SWITCH } from "../runtime/constants";
 import type { Engine, SmallMatrices } from "../runtime/encoder";
 import type { History } from "../runtime/events";
 import { PersonalLearner } from "../runtime/learning/personal";
-import { sentenceOf } from "../runtime/learning/status";
 import type { Recommender } from "../runtime/recommender";
 import type { Release } from "./lock";
 import type { Notify } from "./protocol";
@@ -121,8 +120,7 @@ export class Learning {
 
   private async tell(recommender: Recommender): Promise<void> {
     const status = await this.learnerOf(recommender)?.status();
-    if (status === undefined) return;
-    this.host.notify("learning", { isOn: status.state !== "off", sentence: sentenceOf(status) });
+    if (status !== undefined) this.host.notify("learning", status);
   }
 
   /** What learns with a release; null if it has no settings for that. */

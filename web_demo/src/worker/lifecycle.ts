@@ -2,6 +2,7 @@
 
 import type { Bundle } from "../runtime/bundle";
 import { ExpiredMetadataError, FetchError, messageOf } from "../runtime/errors";
+import { problemOf } from "./problem";
 import type { Cause, Notify, Preview, Update } from "./protocol";
 import type { ReasonWriter } from "./reasonWriter";
 import { isUnusable, type Opened, type Releases, required, sum } from "./releases";
@@ -233,7 +234,7 @@ export class Lifecycle {
       this.showSigning();
     } catch (error) {
       // Offline, files may be missing; damaged files are rejected. The current list keeps working.
-      if (!(error instanceof FetchError || stop.aborted)) this.listener.notify("problem", messageOf(error));
+      if (!(error instanceof FetchError || stop.aborted)) this.listener.notify("problem", problemOf(error));
     }
     this.listener.onStored();
   }

@@ -1,8 +1,8 @@
 /** The worker's entry point: handles the page's requests and publishes notifications. */
 
-import { messageOf } from "../runtime/errors";
 import { watchTraffic } from "../runtime/traffic";
 import { beginSession } from "./begin";
+import { problemOf } from "./problem";
 import type { Message, NotificationMessage, Notify, RequestMessage, RequestName, Requests } from "./protocol";
 import type { Session } from "./session";
 
@@ -21,13 +21,14 @@ function opened(): Promise<Session> {
 type Handlers = { [K in RequestName]: (params: Requests[K]["params"]) => Promise<Requests[K]["result"]> };
 
 const handlers: Handlers = {
-  open: async ({ base, target, engine }) => {
+  open: async ({ base, target, engine, language }) => {
     const before = session;
-    session = beginSession(base, target, engine, notify);
+    session = beginSession(base, target, engine, language, notify);
     await (await before)?.close();
     await (await session).open();
     return null;
   },
+  setLanguage: async ({ language }) => done((await opened()).setLanguage(language)),
   addEvent: async ({ itemId, event }) => done((await opened()).addEvent(itemId, event)),
   removeEvents: async ({ ids }) => done((await opened()).removeEvents(ids)),
   setDiversity: async ({ diversity }) => done((await opened()).setDiversity(diversity)),
@@ -61,6 +62,6 @@ async function handle<K extends RequestName>(name: K, params: Requests[K]["param
 self.addEventListener("message", ({ data }: MessageEvent<RequestMessage>) => {
   handle(data.request, data.params).then(
     (result) => post({ responseTo: data.id, result }),
-    (error: unknown) => post({ responseTo: data.id, error: messageOf(error) }),
+    (error: unknown) => post({ responseTo: data.id, error: problemOf(error) }),
   );
 });

@@ -4,10 +4,17 @@ import type { Bytes } from "../runtime/bytes";
 import type { Candidate } from "../runtime/candidates";
 import type { EventName } from "../runtime/constants";
 import type { Chip } from "../runtime/conversation/outcome";
+import type { HistoryFileProblem } from "../runtime/errors";
+import type { StorageProblem } from "../runtime/indexedDbHistory";
+import type { LearningStatus } from "../runtime/learning/status";
 import type { Profile } from "../runtime/profile/report";
 import type { Manner } from "../runtime/reasons/explainer";
 import type { Piece } from "../runtime/reasons/wordings";
 import type { Phases, RankedBy } from "../runtime/recommender";
+import type { PrivacyStatement } from "../runtime/rounds/accountant";
+import type { Entry } from "../runtime/rounds/ledger";
+import type { Limit, RoundProblemKind } from "../runtime/rounds/participate";
+import type { RoundPlan } from "../runtime/rounds/plan";
 import type { MetadataState } from "../runtime/signed/pageMetadata";
 import type { Traffic } from "../runtime/traffic";
 import type { Arrival, SignedBy } from "../runtime/trustStore";
@@ -143,32 +150,51 @@ export interface UserData {
   /** Everything that this site stores in the browser, page and release included; null if the browser does not report it. */
   readonly storedBytes: number | null;
   /** Why the history is lost when this tab closes; null while it is stored. */
-  readonly storageError: string | null;
+  readonly storageError: StorageProblem | null;
   /** Whether the complete release is stored for offline visits. */
   readonly offline: boolean;
-}
-
-/** Learning on this device, as the page shows it. */
-export interface LearningView {
-  readonly isOn: boolean;
-  /** Whether what was learned is used and by how much it helped, or why it is not. */
-  readonly sentence: string;
 }
 
 /** Look for a round; switch rounds on or off; train and store what would be sent; send it. */
 export type RoundsAction = "look" | "on" | "off" | "prepare" | "send";
 
+/** What taking part in a round means; times are seconds since 1970. */
+export interface RoundTerms extends Pick<RoundPlan, "name" | "steps" | "clip" | "sigma"> {
+  readonly deadline: number;
+  readonly operator: string;
+  /** Choices that are trained on. */
+  readonly nEvents: number;
+  /** How many numbers are sent, and in how many bytes. */
+  readonly numbers: number;
+  readonly bytes: number;
+  /** What others may learn about the history. */
+  readonly learns: PrivacyStatement;
+  /** Rounds in the period of the limit, what they and this one reveal, and the limit. */
+  readonly before: number;
+  readonly epsilon: number;
+  readonly limit: Limit;
+}
+
+export type RoundReceipt = Pick<Entry, "round" | "time" | "operator" | "outcome" | "digest">;
+
+/** Why this browser does not take part now, or what went wrong. */
+export interface RoundProblem {
+  readonly kind: RoundProblemKind;
+  readonly values: Readonly<Record<string, number>>;
+  /** More about it, in English; empty if the kind says it. */
+  readonly why: string;
+}
+
 /** Rounds, as the page shows them. */
 export interface RoundsView {
   readonly isOn: boolean;
-  /** What taking part in the open round means; none if nothing can be computed for it. */
-  readonly words: readonly string[];
-  /** Why this browser does not take part now, or what went wrong; else empty. */
-  readonly problem: string;
+  /** Null if nothing can be computed for an open round. */
+  readonly terms: RoundTerms | null;
+  readonly problem: RoundProblem | null;
   /** The bytes that wait to be sent, in hexadecimal. */
   readonly upload: string | null;
   /** Of all rounds, newest first. */
-  readonly receipts: readonly string[];
+  readonly receipts: readonly RoundReceipt[];
 }
 
 /** The engine that computed one list, and the milliseconds of each phase. */
@@ -193,7 +219,7 @@ export interface Why {
 /** Sentences to begin with. */
 export interface Examples {
   readonly texts: readonly string[];
-  /** The language that sentences are in: the browser's, if it is known here. */
+  /** The language that sentences are in. */
   readonly language: string;
 }
 
@@ -235,16 +261,38 @@ export interface Hit {
   readonly inHistory: boolean;
 }
 
-/** A result, or why there is none, such as a passphrase that does not fit: what the user gave is wrong, not the page. */
-export type Answer<T> = { readonly value: T } | { readonly refused: string };
+/** Why a history file is not read or written: what the user gave is wrong, such as the passphrase, not the page. */
+export interface Refusal {
+  readonly refused: HistoryFileProblem | "plain http" | "deleted" | "not written";
+  /** The same in English, with details. */
+  readonly why: string;
+}
+
+/** A result, or why there is none. */
+export type Answer<T> = { readonly value: T } | Refusal;
+
+/** An error that the user should see. */
+export interface Problem {
+  /** Whether data that should have been deleted may still exist. */
+  readonly kind: "not deleted" | "other";
+  /** In English. */
+  readonly why: string;
+}
 
 /** Every request of the page, with its parameters and its result. */
 export interface Requests {
   readonly open: {
-    /** `engine` makes all lists if it passes; null: the fastest ones. */
-    readonly params: { readonly base: string; readonly target: string; readonly engine: string | null };
+    /** `engine` makes all lists if it passes; null: the fastest ones. `language` is that of reasons and answers. */
+    readonly params: {
+      readonly base: string;
+      readonly target: string;
+      readonly engine: string | null;
+      readonly language: string;
+    };
     readonly result: null;
   };
+  /** Give reasons and answers in another language; what was said in the one before is forgotten. */
+  readonly setLanguage: { readonly params: { readonly language: string }; readonly result: null };
   readonly addEvent: { readonly params: { readonly itemId: string; readonly event: EventName }; readonly result: null };
   readonly removeEvents: { readonly params: { readonly ids: readonly number[] }; readonly result: null };
   readonly setDiversity: { readonly params: { readonly diversity: number }; readonly result: null };
@@ -304,13 +352,13 @@ export interface Notifications {
   readonly listText: ListTextView | null;
   readonly userData: UserData;
   /** Null if the release in use does not learn, or it is not known yet. */
-  readonly learning: LearningView | null;
+  readonly learning: LearningStatus | null;
   readonly timings: readonly Timing[];
   /** The share of a running profile that is done; null if none is running. */
   readonly profiling: number | null;
   readonly traffic: Traffic;
   /** An error that the user should see, such as a rejected file; null when there is none. */
-  readonly problem: string | null;
+  readonly problem: Problem | null;
 }
 
 export type NotificationName = keyof Notifications;
@@ -324,7 +372,7 @@ export interface NotificationMessage<K extends NotificationName = NotificationNa
 /** A message from the worker. */
 export type Message =
   | { readonly responseTo: number; readonly result: unknown }
-  | { readonly responseTo: number; readonly error: string }
+  | { readonly responseTo: number; readonly error: Problem }
   | { [K in NotificationName]: NotificationMessage<K> }[NotificationName];
 
 export type Notify = <K extends NotificationName>(name: K, value: Notifications[K]) => void;

@@ -6,13 +6,13 @@ import { DISLIKE } from "../runtime/constants";
 import { sha256 } from "../runtime/digest";
 import { BundleError, FetchError, messageOf, StorageError, UpdateRefusedError } from "../runtime/errors";
 import type { History } from "../runtime/events";
+import type { StorageProblem } from "../runtime/indexedDbHistory";
 import { MAX_EXAMPLES, roundExamples, trainedChange } from "../runtime/learning/roundTraining";
 import type { Learnable } from "../runtime/recommender";
-import { bodyOf, RoundLedger } from "../runtime/rounds/ledger";
+import { bodyOf, type Entry, RoundLedger } from "../runtime/rounds/ledger";
 import { type Device, type Intent, intended, prepared, RoundError, sendPending } from "../runtime/rounds/participate";
-import { parsePlan, type RoundPlan, roundPath } from "../runtime/rounds/plan";
-import { before, receipt } from "../runtime/rounds/words";
-import type { RoundsAction, RoundsView } from "./protocol";
+import { bodyBytes, parsePlan, type RoundPlan, roundPath, secondsOf, sizeOf } from "../runtime/rounds/plan";
+import type { RoundProblem, RoundReceipt, RoundsAction, RoundsView, RoundTerms } from "./protocol";
 
 const SWITCH = "rounds_switch";
 const ON = "on";
@@ -22,7 +22,7 @@ const UPLOAD_MS = 60_000;
 export interface RoundsHost {
   readonly history: Pick<History, "all" | "setting" | "set" | "swap">;
   /** Why the history is kept only until the tab is closed; null if it is kept. */
-  readonly storageError: string | null;
+  readonly storageError: StorageProblem | null;
   readonly release: Learnable;
   readonly settings: LearningSettings;
   /** The manifest of the release. */
@@ -39,16 +39,16 @@ export interface RoundsHost {
 export async function rounds(host: RoundsHost, action: RoundsAction): Promise<RoundsView> {
   const part = new Part(host);
   if (action === "on" || action === "off") await host.history.set(SWITCH, action === "on" ? ON : null);
-  if ((await host.history.setting(SWITCH)) !== ON) return part.view([], null);
+  if ((await host.history.setting(SWITCH)) !== ON) return part.view(null, null);
   try {
     if (action === "send") await part.send();
-    if (await part.isPending()) return await part.view([], null);
+    if (await part.isPending()) return await part.view(null, null);
     const intent = await part.intent();
     if (action === "prepare") await part.prepare(intent);
-    return await part.view(before(intent), null);
+    return await part.view(termsOf(intent), null);
   } catch (error) {
     if (!isToTell(error)) throw error;
-    return part.view([], messageOf(error));
+    return part.view(null, problemOf(error));
   }
 }
 
@@ -59,17 +59,17 @@ class Part {
     this.ledger = new RoundLedger(host.history);
   }
 
-  async view(words: readonly string[], problem: string | null): Promise<RoundsView> {
+  async view(terms: RoundTerms | null, problem: RoundProblem | null): Promise<RoundsView> {
     const isOn = (await this.host.history.setting(SWITCH)) === ON;
     const entries = await this.ledger.entries();
     const pending = entries.find(({ body }) => body !== null);
     const upload = isOn && pending !== undefined ? hexOf(bodyOf(pending)) : null;
     return {
       isOn,
-      words,
-      problem: problem === null ? "" : sentence(problem),
+      terms,
+      problem,
       upload,
-      receipts: entries.map(receipt).reverse(),
+      receipts: entries.map(receiptOf).reverse(),
     };
   }
 
@@ -81,7 +81,7 @@ class Part {
   async intent(): Promise<Intent> {
     const { manifest } = this.host.release;
     const { bytes, now } = await this.host.signed(roundPath(manifest.target));
-    if (bytes === null) throw new RoundError("no round is open for this release.");
+    if (bytes === null) throw new RoundError("no round is open for this release.", "no round");
     const plan = parsePlan(bytes, manifest.target);
     const found = intended(plan, await this.device(), await this.ledger.entries(), now);
     this.checkOperator(plan.operators[0] ?? "");
@@ -98,14 +98,14 @@ class Part {
     this.checkKept();
     const sendings = await sendPending(this.ledger, (...upload) => this.post(...upload), Date.now() / 1000);
     const problem = sendings.find(({ outcome }) => outcome === "prepared")?.problem;
-    if (problem) throw new RoundError(`There is no answer yet: ${problem}. The same bytes can be sent again.`);
+    if (problem)
+      throw new RoundError(`There is no answer yet: ${problem}. The same bytes can be sent again.`, "unanswered");
   }
 
   /** @throws RoundError the account of rounds would end with the tab, and the browser could take part again and again. */
   private checkKept(): void {
-    const { storageError } = this.host;
-    if (storageError === null) return;
-    throw new RoundError(`this browser could not remember that it took part, so it does not. ${storageError}`);
+    if (this.host.storageError === null) return;
+    throw new RoundError("this browser could not remember that it took part, so it does not.", "not kept");
   }
 
   private async device(): Promise<Device> {
@@ -170,9 +170,32 @@ function isToTell(error: unknown): boolean {
   );
 }
 
-/** A message with a capital letter, as it stands alone on the page. */
-function sentence(message: string): string {
-  return message.charAt(0).toUpperCase() + message.slice(1);
+function problemOf(error: unknown): RoundProblem {
+  const { kind, values } = error instanceof RoundError ? error : new RoundError("");
+  return { kind, values, why: kind === "special" || kind === "unanswered" ? messageOf(error) : "" };
+}
+
+function termsOf({ plan, device, statement, before, epsilon, limit }: Intent): RoundTerms {
+  const { name, steps, clip, sigma, operators } = plan;
+  const sent = { numbers: sizeOf(plan), bytes: bodyBytes(plan), operator: operators[0] ?? "" };
+  const deadline = secondsOf(plan.deadline);
+  return {
+    name,
+    steps,
+    clip,
+    sigma,
+    deadline,
+    ...sent,
+    nEvents: device.nEvents,
+    learns: statement,
+    before,
+    epsilon,
+    limit,
+  };
+}
+
+function receiptOf({ round, time, operator, outcome, digest }: Entry): RoundReceipt {
+  return { round, time, operator, outcome, digest };
 }
 
 function hexOf(bytes: Uint8Array): string {

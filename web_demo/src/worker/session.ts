@@ -3,7 +3,6 @@
 import type { Bytes } from "../runtime/bytes";
 import { DISLIKE, type EventName, LEARNING_SETTING, LEARNING_SWITCH, REASON_CHOICES } from "../runtime/constants";
 import type { Listing } from "../runtime/conversation/said";
-import { messageOf } from "../runtime/errors";
 import type { HistoryEvent } from "../runtime/events";
 import type { PersistentHistory } from "../runtime/history";
 import { Pictures } from "../runtime/pictures";
@@ -19,6 +18,7 @@ import type { Learning } from "./learning";
 import { Lifecycle } from "./lifecycle";
 import { takeLock } from "./lock";
 import { compareLists, type Listed } from "./preview";
+import { problemOf } from "./problem";
 import type {
   Answer,
   CardReason,
@@ -72,16 +72,18 @@ export class Session {
   private explaining: Promise<void> = Promise.resolve();
   private readonly conversing: Conversing;
 
+  /** @param language of reasons and answers. */
   constructor(
     private readonly notify: Notify,
     private readonly history: PersistentHistory,
     releases: (changed: CandidatesChanged) => Releases,
-    language: ReasonWriterParts,
+    writerParts: ReasonWriterParts,
     private readonly otherTabs: BroadcastChannel,
     private readonly trust: Pick<TrustStore, "redraw">,
+    private language: string,
   ) {
     this.reasonWriter = new ReasonWriter(
-      language,
+      writerParts,
       (state) => notify("language", state),
       (row, prompt) => void this.reasons?.then((reasons) => reasons.reword(row, prompt)),
     );
@@ -104,6 +106,7 @@ export class Session {
       listing: (recommender) => this.listingFor(recommender),
       inTurn: (work) => this.inTurn(work),
       refresh: () => this.refresh(),
+      language: () => this.language,
     });
     otherTabs.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
       if (data !== CLEARING) return void this.refresh();
@@ -178,6 +181,15 @@ export class Session {
       this.applying = null;
     });
     return this.applying;
+  }
+
+  /** Give reasons and answers in another language; what was said in the one before is forgotten. */
+  async setLanguage(language: string): Promise<void> {
+    this.language = language;
+    this.forgetReasons();
+    this.reasons = null;
+    this.conversing.forget();
+    await this.refresh();
   }
 
   /** Switch learning, and the use of what was learned, on or off. */
@@ -291,7 +303,7 @@ export class Session {
 
   /** Compute the list again, after pending computations. */
   refresh(): Promise<void> {
-    this.lists = this.lists.then(() => this.list()).catch((error: unknown) => this.notify("problem", messageOf(error)));
+    this.lists = this.lists.then(() => this.list()).catch((error: unknown) => this.notify("problem", problemOf(error)));
     return this.lists;
   }
 
@@ -359,7 +371,7 @@ export class Session {
   /** Find the reasons of a list, which has none if their code cannot be loaded now. */
   private async explain(list: ShownList): Promise<void> {
     const reasons = await this.explainer().catch(() => null);
-    await reasons?.explain(list).catch((error: unknown) => this.notify("problem", messageOf(error)));
+    await reasons?.explain(list).catch((error: unknown) => this.notify("problem", problemOf(error)));
   }
 
   private explainer(): Promise<Reasons> {
@@ -372,7 +384,7 @@ export class Session {
             inTurn: (work) => this.inTurn(work),
             show: (list, reasons) => this.showReasons(list, reasons),
           },
-          navigator.language,
+          this.language,
         ),
       (error: unknown) => {
         this.reasons = null; // the next list tries again

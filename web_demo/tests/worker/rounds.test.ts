@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, inject, test, vi } from "vites
 import type { Bytes } from "../../src/runtime/bytes";
 import { sha256 } from "../../src/runtime/digest";
 import { FetchError } from "../../src/runtime/errors";
+import type { StorageProblem } from "../../src/runtime/indexedDbHistory";
 import { MemoryHistory } from "../../src/runtime/memoryHistory";
 import type { Recommender } from "../../src/runtime/recommender";
 import type { RoundsAction } from "../../src/worker/protocol";
@@ -19,7 +20,7 @@ const TASTES: { one: string[] } = JSON.parse(readFileSync(join(inject("bundles")
 let recommender: Recommender;
 let manifest: Bytes;
 let history: MemoryHistory;
-let storageError: string | null;
+let storageError: StorageProblem | null;
 let signed: () => Promise<{ bytes: Bytes | null; now: number }>;
 
 /** A plan for the release in use. */
@@ -76,27 +77,26 @@ describe("rounds", () => {
   test("are off at first, and then nothing is asked, trained or sent", async () => {
     signed = () => Promise.reject(new Error("asked"));
     for (const action of ["look", "prepare", "send"] as const)
-      expect(await act(action)).toEqual({ isOn: false, words: [], problem: "", upload: null, receipts: [] });
+      expect(await act(action)).toEqual({ isOn: false, terms: null, problem: null, upload: null, receipts: [] });
   });
 
   test("send nothing from a browser that could not remember that it took part", async () => {
     await act("on");
-    storageError = "The storage is full.";
+    storageError = "full";
     const fetched = vi.fn();
     vi.stubGlobal("fetch", fetched);
 
     for (const action of ["prepare", "send"] as const) {
       const { problem, upload } = await act(action);
-      expect(problem).toContain("could not remember that it took part");
-      expect(problem).toContain("The storage is full.");
+      expect(problem?.kind).toBe("not kept");
       expect(upload).toBeNull();
     }
     expect(fetched).not.toHaveBeenCalled();
   });
 
   test("say what would be sent, and prepare it before it is sent once", async () => {
-    const { words } = await act("on");
-    expect(words.join(" ")).toContain(`on your ${TASTES.one.length} choices`);
+    const { terms } = await act("on");
+    expect(terms?.nEvents).toBe(TASTES.one.length);
     const { upload } = await act("prepare");
     const sent: [string, Uint8Array][] = [];
     vi.stubGlobal("fetch", async (url: string, { body, credentials }: RequestInit) => {
@@ -109,7 +109,7 @@ describe("rounds", () => {
       [`${ORIGIN}/v1/rounds/abcdefghijklmnopqrstuvwxyz/updates`, upload],
     ]);
     expect(left).toBeNull();
-    expect(receipts[0]).toContain("sent and counted");
+    expect(receipts[0]?.outcome).toBe("counted");
     await act("send");
     expect(sent).toHaveLength(1);
   });
@@ -121,7 +121,7 @@ describe("rounds", () => {
     const view = await act("send");
     expect(view).toMatchObject({
       upload,
-      problem: expect.stringContaining("the server cannot be reached (no network)"),
+      problem: { kind: "unanswered", why: expect.stringContaining("the server cannot be reached (no network)") },
     });
     expect((await act("prepare")).upload).toBe(upload);
   });
@@ -129,16 +129,16 @@ describe("rounds", () => {
   test("name a server at another address as not possible yet, before any training", async () => {
     const bytes = await planWith({ operators: ["https://elsewhere.example"] });
     signed = async () => ({ bytes, now: Date.now() / 1000 });
-    expect((await act("on")).problem).toContain("another one is not possible yet");
+    expect((await act("on")).problem?.why).toContain("another one is not possible yet");
     expect(await act("prepare")).toMatchObject({ upload: null, receipts: [] });
   });
 
   test.each([
-    ["No round is open", async () => ({ bytes: null, now: 0 })],
-    ["No connection", () => Promise.reject(new FetchError("no connection"))],
-  ])("say that there is nothing to take part in: %s", async (problem, answer) => {
+    [{ kind: "no round", why: "" }, async () => ({ bytes: null, now: 0 })],
+    [{ kind: "special", why: "no connection" }, () => Promise.reject(new FetchError("no connection"))],
+  ])("say that there is nothing to take part in: %o", async (problem, answer) => {
     signed = answer;
-    expect((await act("on")).problem).toContain(problem);
+    expect((await act("on")).problem).toMatchObject(problem);
   });
 
   test("forget everything with the history, and are off again", async () => {

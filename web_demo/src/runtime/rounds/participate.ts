@@ -25,9 +25,32 @@ const ANSWERS: ReadonlyMap<number, Outcome> = new Map([
   [422, "refused"],
 ]);
 
+/** Why a browser does not take part; `special` is what only a message describes. */
+export type RoundProblemKind =
+  | "no round"
+  | "done"
+  | "few events"
+  | "too often"
+  | "limit"
+  | "over"
+  | "early"
+  | "deleted"
+  | "not kept"
+  | "unanswered"
+  | "special";
+
 /** This browser does not take part; the message says why. */
 export class RoundError extends Error {
   override name = "RoundError";
+
+  /** @param values the figures of the message. */
+  constructor(
+    message: string,
+    readonly kind: RoundProblemKind = "special",
+    readonly values: Readonly<Record<string, number>> = {},
+  ) {
+    super(message);
+  }
 }
 
 /** What a plan is compared with. */
@@ -91,12 +114,14 @@ export function intended(
   // First: a browser that took the release which came of the round fits it no longer.
   const noted = entries.find(({ round }) => round === plan.round);
   if (noted !== undefined && noted.outcome !== "training")
-    throw new RoundError(`this browser has taken part in the round ${plan.round} already.`);
+    throw new RoundError(`this browser has taken part in the round ${plan.round} already.`, "done");
   checkFit(plan, device, now);
   const recent = since(entries, now - plan.periodDays * DAY_S).length;
   if (recent >= plan.participations)
     throw new RoundError(
       `this browser has taken part ${recent} times in ${plan.periodDays} days, and the plan permits ${plan.participations}.`,
+      "too often",
+      { n: recent, days: plan.periodDays },
     );
   const earlier = since(entries, now - limit.days * DAY_S);
   const loss = earlier.reduce((sum, entry) => sum + entry.loss, 0) + lossOf(plan);
@@ -105,6 +130,8 @@ export function intended(
     throw new RoundError(
       `taking part would reveal epsilon ${epsilon.toPrecision(3)} to the operator, with all rounds of ${limit.days} days; ` +
         `the limit here is ${limit.epsilon}.`,
+      "limit",
+      { epsilon: Number(epsilon.toPrecision(3)), days: limit.days, limit: limit.epsilon },
     );
   const statement = privacyStatement(plan);
   return { plan, device, statement, before: earlier.length, epsilon, limit, nNoted: participations(entries).length };
@@ -133,7 +160,7 @@ export async function prepared(intent: Intent, train: Train, ledger: RoundLedger
   await ledger.begin(begun);
   const body = contribution(await train(plan), plan);
   const entry = await ledger.prepare(begun, intent.nNoted, await sha256(body), body);
-  if (entry === null) throw new RoundError("the data was deleted during the training. Nothing was sent.");
+  if (entry === null) throw new RoundError("the data was deleted during the training. Nothing was sent.", "deleted");
   if (entry.outcome === "training")
     throw new RoundError("this browser took part in another round during the training. Nothing was sent; try again.");
   return entry;
@@ -179,13 +206,16 @@ async function sent(entry: Entry, ledger: RoundLedger, send: Send, now: number):
 
 function checkFit(plan: RoundPlan, device: Device, now: number): void {
   if (now >= secondsOf(plan.deadline))
-    throw new RoundError(`the round ${plan.round} is over: it was open until ${plan.deadline}.`);
+    throw new RoundError(`the round ${plan.round} is over: it was open until ${plan.deadline}.`, "over");
   if (now < secondsOf(plan.opens))
-    throw new RoundError(`the round ${plan.round} is not open yet: it opens at ${plan.opens}.`);
+    throw new RoundError(`the round ${plan.round} is not open yet: it opens at ${plan.opens}.`, "early");
   if (plan.name !== device.name || plan.base !== device.base || plan.adapterSha256 !== device.adapterSha256)
     throw new RoundError(`the round ${plan.round} trains the adapter of another release than the one in use here.`);
   if (device.nEvents < plan.minEvents)
-    throw new RoundError(`there are ${device.nEvents} choices, and the plan needs ${plan.minEvents}.`);
+    throw new RoundError(`there are ${device.nEvents} choices, and the plan needs ${plan.minEvents}.`, "few events", {
+      n: device.nEvents,
+      needed: plan.minEvents,
+    });
   if (plan.operators.length !== 1)
     throw new RoundError("the plan splits updates between two servers, which this page cannot do yet.");
 }
