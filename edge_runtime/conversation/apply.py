@@ -2,7 +2,7 @@ r"""Applies a query: which items are left, and a bounded shift of the scores.
 
 .. math::
     s'_i = s_i + (s_{(1)} - s_{(100)}) \, \max(-B, \min(B, h_i + \lambda [i \in T])), \qquad
-    h_i = \tfrac12 \max_{a \in S} r_{ia} - \max_{a \in U} r_{ia}
+    h_i = \tfrac12 \max_{a \in S} r_{ia} - \tfrac12 \max_{a \in U} r_{ia}
         + \max_{w \in P} \bigl([i \in w] + \tfrac12 r_{iw}\bigr) - \tfrac14 \max_{w \in N} r_{iw}
 
 with ``S`` the items that the list should resemble, ``U`` those that it should not, ``P`` the preferred wishes and ``N``
@@ -36,7 +36,7 @@ N_NEAREST: Final = 20
 """Number of items nearest to those that the list should resemble, which are raised alike."""
 N_RAISED: Final = 5
 """How many of them reach as high as as many of all items."""
-UNLIKE: Final = 1.0
+UNLIKE: Final = 0.5
 PREFERRED: Final = 1.0
 NEAR_PREFERRED: Final = 0.5
 NEAR_EXCLUDED: Final = 0.25

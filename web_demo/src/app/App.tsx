@@ -38,20 +38,20 @@ export function App({ view, request, onLanguage }: Props) {
       () => undefined, // the next list tries again
     );
   }, [isSettled, view.recommendations.version]);
-  const addEvent = (itemId: string, event: EventName) =>
-    void request("addEvent", { itemId, event }).catch(() => undefined);
+  const addEvent = (itemId: string, event: EventName) => request("addEvent", { itemId, event }).catch(() => undefined);
   const removeEntries = (entries: readonly HistoryEntry[]) => {
     void request("removeEvents", { ids: entries.map(({ id }) => id) }).catch(() => undefined);
   };
   const hide = (card: Card) => {
-    addEvent(card.itemId, DISLIKE);
-    setHidden({ itemId: card.itemId, title: card.title });
+    const recorded = addEvent(card.itemId, DISLIKE);
+    setHidden({ itemId: card.itemId, title: card.title, recorded });
   };
-  const undoHide = (itemId: string) => removeEntries(history.hidden.filter((entry) => entry.itemId === itemId));
+  const undoHide = ({ itemId, recorded }: Hidden) =>
+    void recorded.then(() => request("unhide", { itemId })).catch(() => undefined);
   const toggle = (hit: Hit) => {
     if (hit.inHistory)
       removeEntries([...history.entries, ...history.hidden].filter(({ itemId }) => itemId === hit.itemId));
-    else addEvent(hit.itemId, LIKE);
+    else void addEvent(hit.itemId, LIKE);
   };
   return (
     <PictureSource request={request} release={release}>
@@ -77,7 +77,7 @@ export function App({ view, request, onLanguage }: Props) {
             view={view}
             request={request}
             words={words}
-            onMore={(card) => addEvent(card.itemId, LIKE)}
+            onMore={(card) => void addEvent(card.itemId, LIKE)}
             onHide={hide}
             onWhy={setExplained}
             onDiversity={(diversity) => void request("setDiversity", { diversity }).catch(() => undefined)}

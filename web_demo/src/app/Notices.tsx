@@ -13,12 +13,14 @@ const MAX_TITLE = 60;
 export interface Hidden {
   readonly itemId: string;
   readonly title: string;
+  /** Settled once this is in the history, where an undo finds it. */
+  readonly recorded: Promise<unknown>;
 }
 
 interface Props {
   readonly view: View;
   readonly hidden: Hidden | null;
-  readonly onUndo: (itemId: string) => void;
+  readonly onUndo: (hidden: Hidden) => void;
   readonly onDone: () => void;
   readonly onUpdate: () => void;
 }
@@ -64,7 +66,7 @@ export function Notices({ view, hidden, onUndo, onDone, onUpdate }: Props) {
               type="button"
               class="link"
               onClick={() => {
-                onUndo(hidden.itemId);
+                onUndo(hidden);
                 onDone();
               }}
             >

@@ -30,6 +30,7 @@ const handlers: Handlers = {
   },
   setLanguage: async ({ language }) => done((await opened()).setLanguage(language)),
   addEvent: async ({ itemId, event }) => done((await opened()).addEvent(itemId, event)),
+  unhide: async ({ itemId }) => done((await opened()).unhide(itemId)),
   removeEvents: async ({ ids }) => done((await opened()).removeEvents(ids)),
   setDiversity: async ({ diversity }) => done((await opened()).setDiversity(diversity)),
   setLearning: async ({ on }) => done((await opened()).setLearning(on)),

@@ -294,6 +294,8 @@ export interface Requests {
   /** Give reasons and answers in another language; what was said in the one before is forgotten. */
   readonly setLanguage: { readonly params: { readonly language: string }; readonly result: null };
   readonly addEvent: { readonly params: { readonly itemId: string; readonly event: EventName }; readonly result: null };
+  /** Show an item again that was hidden. */
+  readonly unhide: { readonly params: { readonly itemId: string }; readonly result: null };
   readonly removeEvents: { readonly params: { readonly ids: readonly number[] }; readonly result: null };
   readonly setDiversity: { readonly params: { readonly diversity: number }; readonly result: null };
   /** Switch learning from the history, and the use of what was learned, on or off. */

@@ -149,6 +149,12 @@ export class Session {
     await this.changed();
   }
 
+  /** Show an item again that was hidden. */
+  async unhide(itemId: string): Promise<void> {
+    const hiding = this.events.filter((event) => event.itemId === itemId && event.event === DISLIKE);
+    await this.removeEvents(hiding.map(({ id }) => id));
+  }
+
   async removeEvents(ids: readonly number[]): Promise<void> {
     const chosen = this.events.filter(({ id, event }) => ids.includes(id) && event !== DISLIKE);
     const learner = await this.learner();

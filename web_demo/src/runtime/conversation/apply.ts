@@ -15,6 +15,7 @@ import type { Limit, Query, Wish } from "./query";
 /** How far a query may shift a score, in differences between the best and the hundredth score. */
 const BOUND = 2;
 const SIMILAR = 0.5;
+const UNLIKE = 0.5;
 /** Number of items nearest to those that the list should resemble, which are raised alike. */
 const N_NEAREST = 20;
 /** How many of them reach as high as as many of all items. */
@@ -80,7 +81,7 @@ export class Application {
     const preferred = this.most(prefer.map((wish) => this.nearPreferred(this.holds(wish))));
     const excluded = this.most(mustNot.map((wish) => this.nearMean(this.refuses(wish))));
     const shift = scores.map((_, row) => {
-      const alike = Math.fround(SIMILAR * (near[row] ?? 0) - (far[row] ?? 0));
+      const alike = Math.fround(SIMILAR * (near[row] ?? 0) - UNLIKE * (far[row] ?? 0));
       return alike + Math.fround((preferred[row] ?? 0) - NEAR_EXCLUDED * (excluded[row] ?? 0));
     });
     const before = scores.map((score, row) => score + Math.fround(spread * (shift[row] ?? 0)));
