@@ -64,3 +64,13 @@ test("other tabs are told of a deletion, so that what they have begun stores not
 
   await expect.poll(() => other.clears).toBe(1);
 });
+
+test("an item is shown again as soon as it is hidden, and what was liked stays", async () => {
+  const session = tab(await openHistory("hidden"));
+  await session.addEvent("a", "like");
+  await session.addEvent("b", "dislike");
+
+  await session.unhide("b");
+
+  expect(await stored("hidden")).toMatchObject([{ itemId: "a", event: "like" }]);
+});
