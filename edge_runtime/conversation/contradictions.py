@@ -30,6 +30,17 @@ def contradictions(query: Query, said: Sequence[Said]) -> tuple[Query, ...]:
     )
 
 
+def refused_or_wanted(query: Query, unclear: Sequence[Wish]) -> tuple[Query, ...]:
+    """Return the two queries that a sentence may mean of which some wishes are wanted or refused, or nothing.
+
+    "No coffee, I mean tea" may refuse tea.
+    """
+    taken = tuple(wish for wish in query.must if wish in unclear)
+    rest = tuple(wish for wish in query.must if wish not in taken)
+    refusal = msgspec.structs.replace(query, must=rest, must_not=(*query.must_not, *taken))
+    return (refusal, query) if taken else ()
+
+
 def _refused_wish(said: Sequence[Said]) -> Wish | None:
     """Return the wish that is refused after it was said."""
     wanted: list[Wish] = []
@@ -58,3 +69,8 @@ def low_of(limit: Limit) -> float:
 def high_of(limit: Limit) -> float:
     """Return the upper end of a limit."""
     return min((bound for bound in (limit.at_most, limit.below) if bound is not None), default=float("inf"))
+
+
+def ends_of(limit: Limit) -> str:
+    """Return at which ends something is limited: ``<``, ``>``, both or none."""
+    return "<" * (high_of(limit) < float("inf")) + ">" * (low_of(limit) > float("-inf"))

@@ -24,6 +24,14 @@ export function contradictions(query: Query, said: readonly Said[]): Query[] {
   return pair.reverse().map((one) => ({ ...query, limits: query.limits.filter((limit) => limit !== one) }));
 }
 
+/** The two queries that a sentence may mean of which some wishes are wanted or refused: "no coffee, I mean tea". */
+export function refusedOrWanted(query: Query, unclear: readonly Wish[]): Query[] {
+  const keys = unclear.map(keyOfWish);
+  const taken = query.must.filter((wish) => keys.includes(keyOfWish(wish)));
+  const must = query.must.filter((wish) => !taken.includes(wish));
+  return taken.length > 0 ? [{ ...query, must, mustNot: [...query.mustNot, ...taken] }, query] : [];
+}
+
 /** The wish that is refused after it was said. */
 function refusedWish(said: readonly Said[]): Wish | null {
   const wanted = new Set<string>();

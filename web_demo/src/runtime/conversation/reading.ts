@@ -39,9 +39,9 @@ export class Reading {
   polarity: Polarity = "want";
   nNamed = 0;
   said: Said[] = [];
-  readonly limits: Limit[] = [];
-  readonly similar: string[] = [];
-  readonly unlike: string[] = [];
+  limits: Limit[] = [];
+  similar: string[] = [];
+  unlike: string[] = [];
   unknown: string[] = [];
   problem: Problem | null = null;
   ofProblem = "";
@@ -63,6 +63,13 @@ export class Reading {
   /** Whether what is excluded is to be replaced, as after "instead of", or was seen. */
   isReplaced = false;
   isSeen = false;
+  /** What limited the last number. */
+  limited: string | null = null;
+  /** What was asked for before some of it is corrected. */
+  corrected: Pick<Reading, "said" | "limits" | "similar" | "unlike" | "problem"> | null = null;
+  /** Whether it is open if what follows is wanted or refused; and the wishes of which it is. */
+  isUnclear = false;
+  unclear: readonly Wish[] = [];
 
   constructor(
     readonly elements: readonly Element[],
