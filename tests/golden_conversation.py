@@ -253,6 +253,8 @@ like the second, sorry, the third
 no coffee, I mean tea
 no coffee, sorry, no tea
 no coffee, I mean I want tea
+tents, no coffee, I mean tea
+boots from Quizzical, sorry, Aster
 no, not coffee, I meant tea
 wait, no tea
 red tents, sorry, socks under 20

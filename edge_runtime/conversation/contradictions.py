@@ -35,8 +35,15 @@ def refused_or_wanted(query: Query, unclear: Sequence[Wish]) -> tuple[Query, ...
 
     "No coffee, I mean tea" may refuse tea.
     """
-    taken = tuple(wish for wish in query.must if wish in unclear)
-    rest = tuple(wish for wish in query.must if wish not in taken)
+    values = {(wish.field, value) for wish in unclear for value in wish.values}
+    taken, rest = (
+        tuple(
+            Wish(wish.field, kept)
+            for wish in query.must
+            if (kept := tuple(value for value in wish.values if ((wish.field, value) in values) == is_unclear))
+        )
+        for is_unclear in (True, False)
+    )
     refusal = msgspec.structs.replace(query, must=rest, must_not=(*query.must_not, *taken))
     return (refusal, query) if taken else ()
 

@@ -21,10 +21,13 @@ def begin_correction(reading: Reading, index: int) -> None:
     settle(reading)
     if is_refused:
         reading.polarity, reading.is_unclear = "want", True  # "no coffee, I mean tea"
-    reading.corrected = Corrected(reading.said, reading.limits, reading.similar, reading.unlike, reading.problem)
+    before = reading.before(index)
+    is_unknown = before is not None and before.is_unknown
+    reading.corrected = Corrected(
+        reading.said, reading.limits, reading.similar, reading.unlike, reading.problem, is_unknown
+    )
     reading.said, reading.limits, reading.similar, reading.unlike, reading.problem = [], [], [], [], None
     reading.n_named, reading.joined, reading.loves = 0, "", False
-    before = reading.before(index)
     is_last = before is not None and reading.liked_at >= 0 and before is reading.elements[reading.liked_at]
     reading.likes = reading.likes or is_last
     is_number = before is not None and (before.value is not None or before.is_cue("currency", "minutes", "hours"))
@@ -49,18 +52,18 @@ def settle(reading: Reading) -> None:
     reading.problem = reading.problem or (before.problem if is_nothing else None)
     items = [(item, False) for item in before.similar] + [(item, True) for item in before.unlike]
     items = items[: max(0, len(items) - n_items)]
-    reading.said = _kept(before.said, reading.said) + reading.said
+    reading.said = _kept(before, reading.said) + reading.said
     reading.limits = [one for one in before.limits if not _is_limited_by(one, reading.limits)] + reading.limits
     reading.similar = [item for item, is_unlike in items if not is_unlike] + reading.similar
     reading.unlike = [item for item, is_unlike in items if is_unlike] + reading.unlike
 
 
-def _kept(before: Sequence[Said], after: Sequence[Said]) -> list[Said]:
+def _kept(before: Corrected, after: Sequence[Said]) -> list[Said]:
     """Return the wishes without the last of each fact that is corrected, or without the last if no fact is the same."""
-    kept = [*before]
+    kept = [*before.said]
     fields = [one.wish.field for one in after]
     if kept and fields and not any(one.wish.field in fields for one in kept):
-        fields = [kept[-1].wish.field]
+        fields = [] if before.is_unknown else [kept[-1].wish.field]
     for field in fields:
         place = next((place for place in range(len(kept) - 1, -1, -1) if kept[place].wish.field == field), -1)
         while place >= 0:

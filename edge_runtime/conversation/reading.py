@@ -39,13 +39,14 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """What a sentence asked for before it took some of it back."""
+    """What a sentence asked for before it took some of it back, and whether it ended with a word that nobody knows."""
 
     said: list[Said]
     limits: list[Limit]
     similar: list[str]
     unlike: list[str]
     problem: Problem | None
+    is_unknown: bool
 
 
 @dataclass(slots=True)

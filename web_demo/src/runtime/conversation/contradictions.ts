@@ -26,9 +26,13 @@ export function contradictions(query: Query, said: readonly Said[]): Query[] {
 
 /** The two queries that a sentence may mean of which some wishes are wanted or refused: "no coffee, I mean tea". */
 export function refusedOrWanted(query: Query, unclear: readonly Wish[]): Query[] {
-  const keys = unclear.map(keyOfWish);
-  const taken = query.must.filter((wish) => keys.includes(keyOfWish(wish)));
-  const must = query.must.filter((wish) => !taken.includes(wish));
+  const isUnclear = (field: string | null, value: string) =>
+    unclear.some((wish) => wish.field === field && wish.values.includes(value));
+  const [taken = [], must = []] = [true, false].map((isTaken) =>
+    query.must
+      .map(({ field, values }) => ({ field, values: values.filter((value) => isUnclear(field, value) === isTaken) }))
+      .filter(({ values }) => values.length > 0),
+  );
   return taken.length > 0 ? [{ ...query, must, mustNot: [...query.mustNot, ...taken] }, query] : [];
 }
 

@@ -5,7 +5,7 @@
 
 import { highOf, lowOf } from "./compose";
 import type { Limit } from "./query";
-import type { Reading, Said } from "./reading";
+import type { Corrected, Reading, Said } from "./reading";
 
 /** Set aside what was read so far; what follows is wanted, excluded, likened or limited as that was. */
 export function beginCorrection(reading: Reading, index: number): void {
@@ -18,10 +18,10 @@ export function beginCorrection(reading: Reading, index: number): void {
   settle(reading);
   if (isRefused) [reading.polarity, reading.isUnclear] = ["want", true]; // "no coffee, I mean tea"
   const { said, limits, similar, unlike, problem } = reading;
-  reading.corrected = { said, limits, similar, unlike, problem };
+  const before = reading.before(index);
+  reading.corrected = { said, limits, similar, unlike, problem, isUnknown: before?.isUnknown === true };
   [reading.said, reading.limits, reading.similar, reading.unlike, reading.problem] = [[], [], [], [], null];
   [reading.nNamed, reading.joined, reading.loves] = [0, "", false];
-  const before = reading.before(index);
   reading.likes ||= before !== null && before === reading.elements[reading.likedAt];
   const isNumber = before !== null && (before.value !== null || before.isCue("currency", "minutes", "hours"));
   reading.limit = isNumber ? reading.limited : null;
@@ -44,18 +44,19 @@ export function settle(reading: Reading): void {
   if (isNothing) reading.problem ??= before.problem;
   const nUnlike = Math.max(0, before.unlike.length - nItems);
   const nSimilar = before.similar.length - Math.max(0, nItems - before.unlike.length);
-  reading.said = [...kept(before.said, said), ...said];
+  reading.said = [...kept(before, said), ...said];
   reading.limits = [...before.limits.filter((one) => !limits.some((other) => areSame(one, other))), ...limits];
   reading.similar = [...before.similar.slice(0, Math.max(0, nSimilar)), ...similar];
   reading.unlike = [...before.unlike.slice(0, nUnlike), ...unlike];
 }
 
 /** The wishes without the last of each fact that is corrected, or without the last if no fact is the same. */
-function kept(before: readonly Said[], after: readonly Said[]): Said[] {
-  const all = [...before];
+function kept(before: Corrected, after: readonly Said[]): Said[] {
+  const all = [...before.said];
   const named = after.map(({ wish }) => wish.field);
   const isSame = all.some(({ wish }) => named.includes(wish.field));
-  const fields = isSame ? named : named.length > 0 ? all.slice(-1).map(({ wish }) => wish.field) : [];
+  const last = named.length === 0 || before.isUnknown ? [] : all.slice(-1).map(({ wish }) => wish.field);
+  const fields = isSame ? named : last;
   for (const field of fields) {
     let place = all.findLastIndex(({ wish }) => wish.field === field);
     while (place >= 0) place = all.splice(place, 1)[0]?.joined === "or" ? place - 1 : -1; // "red or blue, no, green"

@@ -34,6 +34,11 @@ export function saidOf(wish: Wish, polarity: Polarity, joined = "", words: reado
   return { wish, polarity, joined, isLoose: false, text: "", at: -1, gap: 0, isRelated: false, words };
 }
 
+/** What a sentence asked for before it took some of it back, and whether it ended with a word that nobody knows. */
+export type Corrected = Pick<Reading, "said" | "limits" | "similar" | "unlike" | "problem"> & {
+  readonly isUnknown: boolean;
+};
+
 /** The state of reading one sentence. */
 export class Reading {
   polarity: Polarity = "want";
@@ -66,7 +71,7 @@ export class Reading {
   /** What limited the last number. */
   limited: string | null = null;
   /** What was asked for before some of it is corrected. */
-  corrected: Pick<Reading, "said" | "limits" | "similar" | "unlike" | "problem"> | null = null;
+  corrected: Corrected | null = null;
   /** Whether it is open if what follows is wanted or refused; and the wishes of which it is. */
   isUnclear = false;
   unclear: readonly Wish[] = [];
