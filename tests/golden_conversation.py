@@ -234,6 +234,60 @@ longer than 5 min""",
     ),
     (
         "en",
+        None,
+        """more like Aster Drift Dome Tent, red
+more like Birch & Co Drift Rose Soap, SPF 50, red
+more like "Birch & Co Drift Rose Soap, SPF 50, red", please
+nothing like birch & co drift rose soap, spf 50, red
+Birch & Co Drift Rose Soap, SPF 50, red but cheaper
+I loved Aster Drift Dome Tent, red and Café Noir Drift Leather Boots, teal
+more like Aster Drift Dome Tent, teal
+coffee, no sorry, I mean tea
+tents, red... no wait, make it teal
+coffee, uh no, tea
+red or teal, sorry, night blue
+under 20, sorry, under 30
+over 10 and under 20, no wait, 30 euros
+not the second, I mean the third
+like the second, sorry, the third
+no coffee, I mean tea
+no coffee, sorry, no tea
+no coffee, I mean I want tea
+tents, no coffee, I mean tea
+boots from Quizzical, sorry, Aster
+no, not coffee, I meant tea
+wait, no tea
+red tents, sorry, socks under 20
+tents, sorry
+sorry, no boots
+boots, no
+red, no teal
+tea, if you know what I mean
+that brand gave me a rash, so please leave it out
+Aster zips broke twice, leave them out
+rose soap gives me a rash, skip it
+tea? god no, get rid of it
+the second one is ugly, leave it out
+like the second and the third, leave it out
+skip it
+skip that brand
+tents and coffee, but without it""",
+    ),
+    (
+        "en",
+        2,
+        "that brand gave me a rash, so please leave it out\nskip it\nskip that brand\ntea gives me a rash, drop it",
+    ),
+    (
+        "de",
+        2,
+        "Kaffee, äh nein, Tee\nunter 20, Entschuldigung, unter 30\nKaffee vertrage ich nicht, lass ihn bitte weg",
+    ),
+    ("fr", 2, "du café, non pardon, du thé\nle café me rend nerveux, enlève-le\nenlève le café"),
+    ("es", 2, "café, perdón, té\nel café me pone nervioso, quítalo"),
+    ("zh", 2, "咖啡，不对，茶\n咖啡让我睡不着，去掉它"),  # noqa: RUF001
+    (
+        "en",
         2,
         """not that brand
 this brand

@@ -1,6 +1,5 @@
 """Makes a query of what was read in a sentence."""
 
-import math
 from collections.abc import Collection, Sequence
 from typing import Final
 
@@ -8,7 +7,7 @@ import msgspec
 
 from edge_runtime.conversation.accidents import join_compounds, leave_out_accidents
 from edge_runtime.conversation.alternatives import with_alternatives
-from edge_runtime.conversation.contradictions import contradictions, high_of, low_of
+from edge_runtime.conversation.contradictions import contradictions, ends_of, high_of, low_of, refused_or_wanted
 from edge_runtime.conversation.naming import take_named_title
 from edge_runtime.conversation.parsed import Parsed
 from edge_runtime.conversation.query import Intent, Limit, Query, Wish
@@ -19,7 +18,7 @@ SURPRISE: Final = 0.8
 _INTENTS: Final[tuple[Intent, ...]] = ("why", "surprise", "more", "list")
 _ASKING: Final = (
     "not", "only", "prefer", "love", "want", "like", "unlike", "less", "dearer", "newer", "older", "varied", "instead",
-    "suffix_not",
+    "suffix_not", "leave_out", "correction",
 )  # fmt: skip
 
 _NUMBERS: Final = frozenset({"price", "year"})
@@ -46,6 +45,7 @@ def conclude(reading: Reading) -> Parsed:
     )
     query, intent = _with_intent(reading, query)
     readings = contradictions(query, reading.said) if intent == "filter" else ()
+    readings = readings or refused_or_wanted(query, reading.unclear)
     if readings:
         query, intent = Query(intent="nothing"), "nothing"
     problem = None if intent in ("undo", "reset") else reading.problem
@@ -94,18 +94,13 @@ def _with_both_ends(limits: Sequence[Limit]) -> list[Limit]:
     joined: list[Limit] = []
     for one in limits:
         before = joined[-1] if joined else None
-        if before is not None and before.field == one.field and _ends(before) + _ends(one) in ("<>", "><"):
-            low, high = (one, before) if _ends(one) == ">" else (before, one)
+        if before is not None and before.field == one.field and ends_of(before) + ends_of(one) in ("<>", "><"):
+            low, high = (one, before) if ends_of(one) == ">" else (before, one)
             if low_of(low) <= high_of(high):
                 joined[-1] = msgspec.structs.replace(low, at_most=high.at_most, below=high.below)
                 continue
         joined.append(one)
     return joined
-
-
-def _ends(limit: Limit) -> str:
-    """Return at which ends something is limited: ``<``, ``>``, both or none."""
-    return "<" * (high_of(limit) < math.inf) + ">" * (low_of(limit) > -math.inf)
 
 
 def _with_intent(reading: Reading, query: Query) -> tuple[Query, Intent]:

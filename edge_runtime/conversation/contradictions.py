@@ -30,6 +30,24 @@ def contradictions(query: Query, said: Sequence[Said]) -> tuple[Query, ...]:
     )
 
 
+def refused_or_wanted(query: Query, unclear: Sequence[Wish]) -> tuple[Query, ...]:
+    """Return the two queries that a sentence may mean of which some wishes are wanted or refused, or nothing.
+
+    "No coffee, I mean tea" may refuse tea.
+    """
+    values = {(wish.field, value) for wish in unclear for value in wish.values}
+    taken, rest = (
+        tuple(
+            Wish(wish.field, kept)
+            for wish in query.must
+            if (kept := tuple(value for value in wish.values if ((wish.field, value) in values) == is_unclear))
+        )
+        for is_unclear in (True, False)
+    )
+    refusal = msgspec.structs.replace(query, must=rest, must_not=(*query.must_not, *taken))
+    return (refusal, query) if taken else ()
+
+
 def _refused_wish(said: Sequence[Said]) -> Wish | None:
     """Return the wish that is refused after it was said."""
     wanted: list[Wish] = []
@@ -58,3 +76,8 @@ def low_of(limit: Limit) -> float:
 def high_of(limit: Limit) -> float:
     """Return the upper end of a limit."""
     return min((bound for bound in (limit.at_most, limit.below) if bound is not None), default=float("inf"))
+
+
+def ends_of(limit: Limit) -> str:
+    """Return at which ends something is limited: ``<``, ``>``, both or none."""
+    return "<" * (high_of(limit) < float("inf")) + ">" * (low_of(limit) > float("-inf"))

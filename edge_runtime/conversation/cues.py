@@ -8,12 +8,15 @@ from edge_runtime.conversation.numbers import LIMITS
 from edge_runtime.conversation.query import Limit
 from edge_runtime.conversation.reading import Reading
 
+_WANTING: Final = ("want", "only", "prefer", "love", "like", "unlike", "but", "instead")
 _COMPARING: Final = ("less", "dearer", "newer", "older", "shorter", "longer")
 
 
 def read_cue(reading: Reading, index: int) -> int:
     """Read a cue and return the number of elements used."""
     element = reading.elements[index]
+    if element.is_cue("not", *_WANTING):
+        reading.is_unclear = False
     if element.is_cue(*LIMITS) and reading.is_number(index + 1):
         return begin_limit(reading, index)
     for names, action in _ACTIONS:
@@ -36,6 +39,25 @@ def exclude(reading: Reading, index: int) -> int:
         return 1
     reading.polarity, reading.n_named, reading.joined = "not", 0, ""
     reading.replaced, reading.seen = (reading.elements[index].is_cue(name) for name in ("in_place", "seen"))
+    return 1
+
+
+def _leave_out(reading: Reading, index: int) -> int:
+    """Exclude what an "it" means in "leave it out": what was named last, or the item that was talked about."""
+    last = next((one for one in reversed(reading.elements[:index]) if one.says_something), None)
+    is_item = last is not None and last.meaning is None and not reading.item_used
+    if reading.said and not is_item:
+        _exclude_last(reading)
+    elif reading.problem == "which":
+        reading.excludes = True
+    elif reading.similar and not is_item:
+        reading.unlike.append(reading.similar.pop())
+    else:
+        item = reading.item if is_item else reading.context.about
+        reading.polarity, reading.n_named, reading.likes, reading.loves = "not", 0, False, False
+        reading.item, reading.item_used = item, False
+        reading.leave_item()
+    reading.polarity, reading.n_named = "want", 0
     return 1
 
 
@@ -165,13 +187,18 @@ def _refuse_last(reading: Reading) -> None:
     if reading.seen:
         reading.polarity = "want"  # "I saw that in the cinema"
     elif reading.polarity == "not" and not reading.n_named and reading.said:
-        after = reading.said[-1].at
-        for one in reversed(reading.said):  # "rose water gives me a rash, so none of that"
-            if one.at < after:
-                break
-            one.polarity, after = "not", one.at - 1
+        _exclude_last(reading)
     elif reading.polarity == "not":
         reading.item_used, reading.item = False, None
+
+
+def _exclude_last(reading: Reading) -> None:
+    """Exclude what was named last: "rose water gives me a rash, so none of that"."""
+    after = reading.said[-1].at
+    for one in reversed(reading.said):
+        if one.at < after:
+            break
+        one.polarity, after = "not", one.at - 1 if one.at >= 0 else len(reading.elements)
 
 
 def _is_relative(reading: Reading, index: int) -> bool:
@@ -184,6 +211,7 @@ def _is_relative(reading: Reading, index: int) -> bool:
 _ACTIONS: Final[Sequence[tuple[tuple[str, ...], Callable[[Reading, int], int]]]] = (
     (("suffix_like",), _resemble),
     (("unlike", "like", "alike"), _like),
+    (("leave_out",), _leave_out),
     (("not",), exclude),
     (_COMPARING, _relative),
     (("only",), _only),

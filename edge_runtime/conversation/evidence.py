@@ -58,10 +58,13 @@ def weighed(elements: Sequence[Element], lexicon: Lexicon) -> list[Element]:
     weights: list[Weight] = []
     doubted: list[Element] = []
     elements = _with_exceptions(elements, lexicon)
+    left_out = _left_out(elements, lexicon)
     for clause in _clauses(elements, lexicon):
         clause.take_similes()
         for index, element in enumerate(clause.elements):
             weight = clause.weight(index)
+            if len(weights) in left_out and (weight != "none" or clause.is_value(element)):
+                weight = "sure" if left_out[len(weights)] else "none"  # "Aster zips break, leave it out"
             if weight in ("doubtful", "none"):
                 clause.elements[index] = Element(element.tokens)
             weights.append(weight)
@@ -76,6 +79,44 @@ def weighed(elements: Sequence[Element], lexicon: Lexicon) -> list[Element]:
     return [
         other if weight in doubtful else element for element, other, weight in zip(kept, doubted, weights, strict=True)
     ]
+
+
+def _left_out(elements: Sequence[Element], lexicon: Lexicon) -> dict[int, bool]:
+    """Return the indices of the names that an "it" may mean in "leave it out", and whether it means them.
+
+    It means what was named last, but no everyday word beside another name, as in "tea gives me headaches".
+    """
+    found: dict[int, bool] = {}
+    for index, element in enumerate(elements):
+        if not element.is_cue("leave_out"):
+            continue
+        names = _names_before(elements, index, lexicon)
+        kept = [at for at in names if not _is_everyday(elements[at], lexicon)] or names or [index]
+        found |= {at: at == kept[0] for at in names if at >= kept[0]}
+    return found
+
+
+def _names_before(elements: Sequence[Element], end: int, lexicon: Lexicon) -> list[int]:
+    """Return the names of the last clause before an index that has some, last first.
+
+    With those of the clause before it if it is a "god no".
+    """
+    names: list[int] = []
+    for at in range(end - 1, -1, -1):
+        if elements[at].meaning is not None:
+            names.append(at)
+        if elements[at].gap and names and not _is_exclaimed(elements, names[0], lexicon):
+            break
+    return names
+
+
+def _is_exclaimed(elements: Sequence[Element], at: int, lexicon: Lexicon) -> bool:
+    """Return whether an everyday word only stresses a "no", as in "god no"."""
+    return _is_everyday(elements[at], lexicon) and elements[at + 1].is_cue("not") and not elements[at + 1].gap
+
+
+def _is_everyday(element: Element, lexicon: Lexicon) -> bool:
+    return all(token.text in lexicon.phrases.ordinary for token in element.tokens)
 
 
 def _with_exceptions(elements: Sequence[Element], lexicon: Lexicon) -> list[Element]:
@@ -146,7 +187,7 @@ class _Clause:
         element = self.elements[index]
         if element.meaning is None:
             return "sure"
-        is_value = self._is_value(element)
+        is_value = self.is_value(element)
         if (
             self._is_compared(index)
             or self._is_time(index)
@@ -156,6 +197,8 @@ class _Clause:
             or self._asks_why()
         ):
             return "none"
+        if element.title is not None:
+            return "sure"
         if self._is_marked(index) or self._is_carried(index):
             return "doubtful" if element.is_corrected and not is_value else "sure"
         if not self._is_meant(index):
@@ -186,7 +229,7 @@ class _Clause:
         element, lead = self.elements[index], self._lead(index)
         if lead == "owned" or self._is_question() or element.is_corrected:
             return False
-        if self._is_value(element):
+        if self.is_value(element):
             return lead == "wish" or (self._is_exact(element) and not self._is_ordinary(element))
         is_talk = self._is_remark() or self._is_statement()
         return lead in ("wish", "weak", "start") and not is_talk and self._n_unknown() <= _MUCH_UNKNOWN
@@ -197,7 +240,7 @@ class _Clause:
         lead = self._lead(index)
         if lead == "owned":
             return False
-        is_value = self._is_value(element)
+        is_value = self.is_value(element)
         is_led = self._is_bare() or (is_value and lead in ("wish", "weak"))
         is_led |= lead == "wish" and self._n_unknown() <= _MUCH_UNKNOWN
         if not is_led and self._share() < (_LEAST_OF_VALUES if self._is_exact(element) else _LEAST):
@@ -240,7 +283,7 @@ class _Clause:
         is_run = len(element.tokens) > 1 and not self._has_subject(element)
         return lead == "wish" or (is_run and lead == "weak") or self._is_bare()
 
-    def _is_value(self, element: Element) -> bool:
+    def is_value(self, element: Element) -> bool:
         """Return whether an element names values of a fact, or has a synonym."""
         meaning = element.meaning
         return meaning is not None and (bool(meaning.fields) or meaning.is_related or len(meaning.wish.values) > 1)
@@ -311,7 +354,7 @@ class _Clause:
     def _is_simile(self, index: int) -> bool:
         before, element = self.elements[index - 1] if index else None, self.elements[index]
         is_like = element.is_cue("like") and len(element.tokens) == 1  # not "something like"
-        if before is None or not is_like or before.cue or self._is_value(before):
+        if before is None or not is_like or before.cue or self.is_value(before):
             return False
         wishes = any(element.is_cue(*_WISHES[:-2]) for element in self.elements[:index])
         return not wishes and self.elements[0].tokens[0].text in self.lexicon.phrases.subjects
@@ -452,9 +495,10 @@ class _Clause:
 
 def _clauses(elements: Sequence[Element], lexicon: Lexicon) -> list[_Clause]:
     clauses: list[_Clause] = []
-    is_alone = not any(element.gap or element.is_cue("but") for element in elements[1:])
+    is_alone = not any(element.gap or element.is_cue("but", "correction") for element in elements[1:])
     for index, element in enumerate(elements):
-        if not index or element.gap or element.is_cue("but"):
+        is_corrected = index > 0 and elements[index - 1].is_cue("correction")
+        if not index or element.gap or element.is_cue("but", "correction") or is_corrected:
             clauses.append(_Clause([], lexicon, index == 0 or element.gap == _STOP, is_alone))
         clauses[-1].elements.append(element)
     return clauses

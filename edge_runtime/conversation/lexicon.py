@@ -37,6 +37,11 @@ MIN_TYPO: Final = 5
 """Minimum length of a word that is corrected, if it is not next to a word that belongs to it."""
 MIN_CORRECTED: Final = 8
 """Minimum length of a word that is corrected to one of titles; shorter ones are too often words of their own."""
+_SIGNS: Final = "-\u2212\u2013"
+_CUT: Final = 20
+"""Minimum number of words of a title whose end a sentence lacks because it was too long."""
+_BEGINNING: Final = 2
+"""Number of words by which titles are looked up."""
 _GLUED: Final = 2
 """Maximum number of words that may also be written as one, such as "eye shadow"; or the other way round."""
 MAX_PART_OF: Final = 8
@@ -81,7 +86,7 @@ class Lexicon:
         self._targets |= {phrase_of(phrase): (phrase, targets, False) for phrase, targets in words.same.items()}
         self._synonyms: dict[Stems, Meaning | None] = {}
         self.longest = min(max(MAX_PHRASE, phrases.longest), 8)
-        self._beginnings = _beginnings(items.title) if len(items.title) <= MAX_TITLES else frozenset()
+        self._beginnings, self._titled = _beginnings(items.title if len(items.title) <= MAX_TITLES else ())
         self._glued = {stem("".join(stems)): stems for stems in self._values if len(stems) <= _GLUED}
         self._surnames = _surnames(items)
         self._value_words = {stem for stems in self._values for stem in stems}
@@ -118,6 +123,18 @@ class Lexicon:
     def begins_title(self, stems: Stems) -> bool:
         """Return whether several words are a title, or one up to its first mark, such as that of "Heat: The End"."""
         return stems in self._beginnings
+
+    def whole_title(self, tokens: Sequence[Token]) -> tuple[int, int] | None:
+        """Return the row of the longest title of two words or more that tokens begin with, and its number of words."""
+        stems = tuple(token.stem.lstrip(_SIGNS) for token in tokens)
+        found: tuple[int, int] | None = None
+        for row in (row for n in (1, _BEGINNING) for row in self._titled.get(stems[:n], ())):
+            title = phrase_of(self._items.title[row])
+            if _CUT < len(stems) < len(title) and stems[:-1] == title[: len(stems) - 1]:
+                title = stems  # the sentence was too long
+            if len(title) > max(1, found[1] if found else 0) and stems[: len(title)] == title:
+                found = row, len(title)
+        return found
 
     def person(self, text: str) -> Meaning | None:
         """Return the people with a surname; None if they are too many, or a title has it, too."""
@@ -252,10 +269,16 @@ def _positions(vocabulary: Vocabulary, word: str) -> list[int]:
     return [position for _, positions in vocabulary.near(word) for position in positions]
 
 
-def _beginnings(titles: Sequence[str]) -> frozenset[Stems]:
-    """Return the stems of all titles up to the first comma, colon or bracket, if they are two words or more."""
-    found = (phrase_of(_MARK.split(title, maxsplit=1)[0]) for title in titles)
-    return frozenset(stems for stems in found if 2 <= len(stems) <= MAX_PHRASE)
+def _beginnings(titles: Sequence[str]) -> tuple[frozenset[Stems], dict[Stems, list[int]]]:
+    """Return the stems of all titles up to the first comma, colon or bracket, and the rows by the first two of them.
+
+    Of the former only those of two words or more.
+    """
+    found = [phrase_of(_MARK.split(title, maxsplit=1)[0]) for title in titles]
+    rows: dict[Stems, list[int]] = {}
+    for row, stems in enumerate(found):
+        rows.setdefault(stems[:_BEGINNING], []).append(row)
+    return frozenset(stems for stems in found if _BEGINNING <= len(stems) <= MAX_PHRASE), rows
 
 
 def _values(items: Items, numeric: set[str]) -> dict[Stems, list[tuple[str, str]]]:

@@ -82,10 +82,7 @@ def take_named_title(reading: Reading) -> str | None:
         words = " ".join(element.text for element in reading.elements[start:end])
         row = reading.lexicon.title_row(words)
         if row is not None:
-            reading.said = [one for one in reading.said if not start <= one.at < end]
-            named = {element.shown for element in reading.elements[start:end]}
-            reading.unknown = [one for one in reading.unknown if one not in named]
-            return reading.item_id[row]
+            return _take(reading, start, end, row)
     return None
 
 
@@ -94,15 +91,24 @@ def take_title_before(reading: Reading, end: int) -> str | None:
 
     The words of the title are taken for nothing else.
     """
+    whole = reading.elements[end - 1].title
+    if whole is not None:
+        return _take(reading, end - 1, end, whole)
     for start in range(max(0, end - _LONGEST_TITLE), end):
         run = reading.elements[start:end]
         text = " ".join(element.text for element in run)
         row = reading.lexicon.title_row(text) if _may_be_title(run) else None
         if row is not None and reading.lexicon.title_share(row, text) >= _MOST:
-            reading.said = [one for one in reading.said if not start <= one.at < end]
-            reading.unknown = [one for one in reading.unknown if one not in {element.shown for element in run}]
-            return reading.item_id[row]
+            return _take(reading, start, end, row)
     return None
+
+
+def _take(reading: Reading, start: int, end: int, row: int) -> str:
+    """Return the item of a row, whose words between two indices are taken for nothing else."""
+    named = {element.shown for element in reading.elements[start:end]}
+    reading.said = [one for one in reading.said if not start <= one.at < end]
+    reading.unknown = [one for one in reading.unknown if one not in named]
+    return reading.item_id[row]
 
 
 def _may_be_title(run: Sequence[Element]) -> bool:
@@ -120,6 +126,9 @@ def _may_name(reading: Reading, start: int, end: int) -> bool:
 def _title(reading: Reading, index: int) -> int:
     """Take the longest run of words that is a title as the item that is meant; return the number of elements."""
     end = index + 1
+    whole = reading.elements[index].title
+    if whole is not None:
+        return _resemble(reading, whole, end) - index
     while end < len(reading.elements) and reading.elements[end].gap == 0 and end - index < _LONGEST_TITLE:
         end += 1
     start = index
@@ -131,14 +140,19 @@ def _title(reading: Reading, index: int) -> int:
         is_whole = not reading.loves and (last - index > 1 or n_words >= _SEVERAL)
         is_whole = is_whole or (row is not None and reading.lexicon.title_share(row, words) >= _MOST)
         if row is not None and is_whole and _is_title(reading, index, last):
-            (reading.unlike if reading.polarity == "not" else reading.similar).append(reading.item_id[row])
-            reading.likes = reading.loves = False
-            reading.n_named += 1
-            reading.liked_at = last - 1
-            if reading.polarity == "prefer":
-                reading.polarity = "want"
-            return last - index
+            return _resemble(reading, row, last) - index
     return 0
+
+
+def _resemble(reading: Reading, row: int, end: int) -> int:
+    """Let the list resemble an item, or not; return the index after its title."""
+    (reading.unlike if reading.polarity == "not" else reading.similar).append(reading.item_id[row])
+    reading.likes = reading.loves = False
+    reading.n_named += 1
+    reading.liked_at = end - 1
+    if reading.polarity == "prefer":
+        reading.polarity = "want"
+    return end
 
 
 def _row_of(reading: Reading, starts: Sequence[int], last: int) -> tuple[int | None, str]:

@@ -89,7 +89,7 @@ def _limit(reading: Reading, index: int, value: float) -> int:
     if kind in (None, "between") and following is not None and following.gap == 0 and following.is_cue(*LIMITS):
         kind = next(name for name in LIMITS if following.is_cue(name))
         used += 1
-    reading.limit = None
+    reading.limit, reading.limited = None, kind
     return _one_limit(reading, index, value, kind, used, has_currency=has_currency)
 
 

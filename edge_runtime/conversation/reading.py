@@ -37,6 +37,18 @@ class Said:
     words: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """What a sentence asked for before it took some of it back, and whether it ended with a word that nobody knows."""
+
+    said: list[Said]
+    limits: list[Limit]
+    similar: list[str]
+    unlike: list[str]
+    problem: Problem | None
+    is_unknown: bool
+
+
 @dataclass(slots=True)
 class Reading:
     """The state of reading one sentence."""
@@ -70,6 +82,10 @@ class Reading:
     compared: str | None = None
     replaced: bool = False
     seen: bool = False
+    limited: str | None = None
+    corrected: Corrected | None = None
+    is_unclear: bool = False
+    unclear: list[Wish] = field(default_factory=list)
 
     def following(self, index: int) -> Element | None:
         """Return the next element that is not without meaning, in the same clause."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from edge_runtime.conversation.conclusion import conclude, mean_last
+from edge_runtime.conversation.corrections import begin_correction, settle
 from edge_runtime.conversation.cues import read_cue
 from edge_runtime.conversation.evidence import begins_anew, weighed, without_doubtful
 from edge_runtime.conversation.lexicon import Lexicon
@@ -65,6 +66,7 @@ def read(elements: Sequence[Element], lexicon: Lexicon, item_id: Sequence[str], 
         reading.index = index
         index += _read(reading, index)
     reading.leave_item()
+    settle(reading)
     if reading.is_alike and reading.likes:
         mean_last(reading)
     return reading
@@ -77,7 +79,11 @@ def _does_something(parsed: Parsed) -> bool:
 def _read(reading: Reading, index: int) -> int:
     """Read the element at an index and return how many were used."""
     element = reading.elements[index]
-    if index and (element.gap == _STOP or (element.gap == _COMMA and _is_over(reading, index))):
+    if element.is_cue("correction"):
+        begin_correction(reading, index)
+        return 1
+    follows = index > 0 and not reading.elements[index - 1].is_cue("correction")
+    if follows and (element.gap == _STOP or (element.gap == _COMMA and _is_over(reading, index))):
         reading.end_clause()
     if element.is_unknown:
         reading.unknown.append(element.shown)

@@ -27,6 +27,7 @@ class Element:
         cue: what the language means by it, or None.
         meaning: what the catalogue means by it, or None.
         number: the number that it is, or None.
+        title: row of the item whose whole title it is, where the list shall resemble it or not; or None.
         is_doubtful: whether the evidence for its meaning is weak, so that it is asked about.
     """
 
@@ -34,6 +35,7 @@ class Element:
     cue: Cue | None = None
     meaning: Meaning | None = None
     number: float | None = None
+    title: int | None = None
     is_doubtful: bool = False
 
     @property
@@ -66,6 +68,13 @@ class Element:
         return self.number if self.number is not None or self.cue is None else self.cue.number
 
     @property
+    def says_something(self) -> bool:
+        """Whether it may be something that is asked for, and no word without meaning."""
+        if self.meaning is not None or self.value is not None or self.cue is None:
+            return self.meaning is not None or self.value is not None
+        return self.cue.position is not None or self.cue.field is not None or self.is_cue(*_COMPARED[:4])
+
+    @property
     def is_skipped(self) -> bool:
         """Whether it has no meaning of its own."""
         return self.cue == _SKIP
@@ -77,6 +86,7 @@ class Element:
 
 
 _SKIP: Final = Cue(frozenset({"skip"}))
+_CORRECTION: Final = Cue(frozenset({"correction"}))
 
 
 def scan(tokens: Sequence[Token], lexicon: Lexicon) -> list[Element]:
@@ -85,7 +95,12 @@ def scan(tokens: Sequence[Token], lexicon: Lexicon) -> list[Element]:
     elements: list[Element] = []
     start = 0
     while start < len(corrected):
-        element = _longest(corrected, start, lexicon) or _loose(corrected, start, lexicon)
+        element = (
+            _correction(tokens, start, elements, lexicon)
+            or _whole_title(tokens, start, elements, lexicon)
+            or _longest(corrected, start, lexicon)
+            or _loose(corrected, start, lexicon)
+        )
         elements.append(element)
         start += len(element.tokens)
     return _with_whole_words(elements, lexicon)
@@ -107,6 +122,71 @@ def _corrected(tokens: Sequence[Token], index: int, lexicon: Lexicon) -> Token:
     return replace(token, text=word, stem=stem(word), is_corrected=True)
 
 
+def _correction(tokens: Sequence[Token], start: int, before: Sequence[Element], lexicon: Lexicon) -> Element | None:
+    """Return the words that take back what was named before them and not what follows, such as "no, wait, I mean"."""
+    kinds: list[str] = []
+    end = last = start
+    while (found := _correction_phrase(tokens, end, lexicon)) is not None:
+        kinds.append(found[0])
+        end, last = end + found[1], end
+    if kinds and kinds[-1] == "no" and end < len(tokens) and not tokens[end].gap:
+        end = last  # "wait, no tea"
+        del kinds[-1]
+    if end == len(tokens) or not any(element.says_something for element in before):
+        return None
+    is_beside_mark = tokens[start].gap > 0 or tokens[end].gap > 0
+    is_correction = "correction" in kinds or ("hesitation" in kinds and is_beside_mark)
+    return Element(tuple(tokens[start:end]), _CORRECTION) if is_correction else None
+
+
+def _correction_phrase(tokens: Sequence[Token], start: int, lexicon: Lexicon) -> tuple[str, int] | None:
+    """Return what the longest phrase at a place does within such words, and its number of words."""
+    for length in range(min(lexicon.longest, len(tokens) - start), 0, -1):
+        part = tokens[start : start + length]
+        kind = lexicon.phrases.corrections.get(tuple(token.text for token in part))
+        if kind is not None and not any(token.gap for token in part[1:]):
+            return kind, length
+    return None
+
+
+def _whole_title(tokens: Sequence[Token], start: int, before: Sequence[Element], lexicon: Lexicon) -> Element | None:
+    """Return the whole title of an item that follows a "like", or that stands before a "but" or a "type of film"."""
+    found = lexicon.whole_title(tokens[start:])
+    if found is None:
+        return None
+    row, length = found
+    part = tuple(tokens[start : start + length])
+    spoken = lexicon.phrases
+    is_talk = all(token.text in spoken.known or token.text in spoken.ordinary for token in part)
+    is_meant = _is_likened(before) or _is_turned(tokens[start + length :], lexicon)
+    if not is_meant or (is_talk and not _is_capital(part)):
+        return None
+    return Element(part, meaning=Meaning(Wish(None, (" ".join(token.text for token in part),))), title=row)
+
+
+def _is_capital(part: Sequence[Token]) -> bool:
+    return all(token.shown[0].isupper() or not token.shown[0].isalpha() for token in part)
+
+
+def _is_likened(before: Sequence[Element]) -> bool:
+    """Return whether a "like" stands before a place, or another title that is liked and an "and"."""
+    for element in reversed(before):
+        if element.is_cue("like", "unlike", "love"):
+            return True
+        if not (element.title is not None or element.is_skipped or element.is_cue("to", "or")):
+            return False
+    return False
+
+
+def _is_turned(tokens: Sequence[Token], lexicon: Lexicon) -> bool:
+    """Return whether words begin with a "but" and a comparison, as in "but cheaper", or with "type of film"."""
+    for length in range(min(lexicon.longest, len(tokens)), 0, -1):
+        cue = lexicon.phrases.cues.get(tuple(token.text for token in tokens[:length]))
+        if cue is not None and not cue.names.isdisjoint(("but", "suffix_like")):
+            return True
+    return False
+
+
 def _longest(tokens: Sequence[Token], start: int, lexicon: Lexicon) -> Element | None:
     for length in range(min(lexicon.longest, len(tokens) - start), 0, -1):
         part = tuple(tokens[start : start + length])
@@ -116,7 +196,8 @@ def _longest(tokens: Sequence[Token], start: int, lexicon: Lexicon) -> Element |
         meaning = (lexicon.meaning(stems) or _title(part, stems, lexicon)) if gap <= 1 else None
         if length > 1 and part[1].number is not None and _counts(part[0], lexicon):
             continue  # "number 4" is an item of the list, whatever else has that name
-        if cue is not None and _cuts(cue, tokens, start + length, lexicon):
+        end = start + length
+        if cue is not None and (_cuts(cue, tokens, end, lexicon) or _names(cue, tokens, end, lexicon)):
             continue
         if cue is not None or meaning is not None:
             is_named = cue is None or (cue == _SKIP and length > 1) or "carrier" in cue.names
@@ -130,6 +211,16 @@ def _cuts(cue: Cue, tokens: Sequence[Token], end: int, lexicon: Lexicon) -> bool
         return False
     compared = lexicon.phrases.cues.get((tokens[end - 1].text, tokens[end].text))
     return compared is not None and not compared.names.isdisjoint(_COMPARED)
+
+
+def _names(cue: Cue, tokens: Sequence[Token], end: int, lexicon: Lexicon) -> bool:
+    """Return whether a phrase takes the "that" of "skip that brand", which is no "skip that"."""
+    if "leave_out" not in cue.names or end == len(tokens) or tokens[end].gap:
+        return False
+    following = lexicon.phrases.cues.get((tokens[end].text,))
+    if following is not None:
+        return following.field is not None
+    return lexicon.has_text(tokens[end].text) or lexicon.meaning((tokens[end].stem,)) is not None
 
 
 def _counts(token: Token, lexicon: Lexicon) -> bool:
@@ -164,7 +255,7 @@ def _loose(tokens: Sequence[Token], start: int, lexicon: Lexicon) -> Element:
 
 
 def _is_loose_word(element: Element) -> bool:
-    return element.meaning == Meaning(Wish(None, (element.text,)))
+    return element.title is None and element.meaning == Meaning(Wish(None, (element.text,)))
 
 
 def _with_whole_words(elements: Sequence[Element], lexicon: Lexicon) -> list[Element]:

@@ -1,6 +1,6 @@
 """The words of a language: cues, function words, synonyms, and the sentences of answers (`words/*.json`)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -17,6 +17,8 @@ LENGTHS: Final = frozenset({"duration", "reading_minutes"})
 """Facts that say how long something is, in minutes."""
 
 Texts = tuple[str, ...]
+Correction = Literal["correction", "hesitation", "filler", "no"]
+"""What a phrase does within words that take something back, such as "no, sorry, I mean"."""
 
 
 class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,6 +36,9 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         statements: verbs such as "is", which make a clause a statement where they do not begin it.
         questions: words that a question begins with, beside the verbs.
         possessives: words such as "my": what follows belongs to somebody, and is not asked for.
+        corrections: phrases that take back what was said before them in the sentence, such as "I mean".
+        hesitations: those that do so only beside a mark, such as "sorry".
+        fillers: words that may stand within such a phrase, beside the replies that say no.
         speakers: those subjects that are the person who speaks.
         every: words such as "any", after which a "but" excludes.
         light: function words that say nothing beside a name.
@@ -68,6 +73,9 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lengths: dict[str, tuple[str, ...]]
     speakers: tuple[str, ...] = ()
     every: tuple[str, ...] = ()
+    corrections: tuple[str, ...] = ()
+    hesitations: tuple[str, ...] = ()
+    fillers: tuple[str, ...] = ()
     capitals: bool = True
     decimal: str = "."
 
@@ -108,6 +116,7 @@ class Phrases:
         speakers: as in :class:`Words`.
         every: as in :class:`Words`.
         ordinary: as in :class:`Words`.
+        corrections: the words of phrases that take something back, or that stand beside such ones.
     """
 
     words: Words
@@ -122,6 +131,7 @@ class Phrases:
     speakers: frozenset[str]
     every: frozenset[str]
     ordinary: frozenset[str]
+    corrections: Mapping[Texts, Correction]
 
 
 def checked_language(language: str) -> Language:
@@ -199,4 +209,15 @@ def phrases(language: Language, *, has_lengths: bool = False) -> Phrases:
         speakers,
         every,
         ordinary,
+        _corrections(spoken),
     )
+
+
+def _corrections(spoken: Words) -> dict[Texts, Correction]:
+    listed: tuple[tuple[Correction, Sequence[str]], ...] = (
+        ("no", spoken.replies["no"]),
+        ("filler", spoken.fillers),
+        ("hesitation", spoken.hesitations),
+        ("correction", spoken.corrections),
+    )
+    return {texts_of(text): kind for kind, texts in listed for text in texts}

@@ -3,7 +3,7 @@
 import { joinCompounds, leaveOutAccidents } from "./accidents";
 import { withAlternatives } from "./alternatives";
 import { highOf, lowOf } from "./compose";
-import { contradictions } from "./contradictions";
+import { contradictions, refusedOrWanted } from "./contradictions";
 import { takeNamedTitle } from "./naming";
 import type { Parsed, Polarity, Problem } from "./parsed";
 import { changesList, distinctBy, type Intent, keyOfWish, type Limit, type Query, queryOf } from "./query";
@@ -27,6 +27,8 @@ const ASKING = [
   "varied",
   "instead",
   "suffix_not",
+  "leave_out",
+  "correction",
 ];
 
 /** What was understood, with an intent and without accidents. */
@@ -48,7 +50,8 @@ export function conclusionOf(reading: Reading): Parsed {
       replaces: reading.has("instead"),
     }),
   );
-  const readings = meant.intent === "filter" ? contradictions(meant, reading.said) : [];
+  const contrary = meant.intent === "filter" ? contradictions(meant, reading.said) : [];
+  const readings = contrary.length > 0 ? contrary : refusedOrWanted(meant, reading.unclear);
   const query = readings.length > 0 ? queryOf({ intent: "nothing" }) : meant;
   const { intent } = query;
   const isOther = intent !== "filter" && intent !== "nothing";

@@ -24,6 +24,18 @@ export function contradictions(query: Query, said: readonly Said[]): Query[] {
   return pair.reverse().map((one) => ({ ...query, limits: query.limits.filter((limit) => limit !== one) }));
 }
 
+/** The two queries that a sentence may mean of which some wishes are wanted or refused: "no coffee, I mean tea". */
+export function refusedOrWanted(query: Query, unclear: readonly Wish[]): Query[] {
+  const isUnclear = (field: string | null, value: string) =>
+    unclear.some((wish) => wish.field === field && wish.values.includes(value));
+  const [taken = [], must = []] = [true, false].map((isTaken) =>
+    query.must
+      .map(({ field, values }) => ({ field, values: values.filter((value) => isUnclear(field, value) === isTaken) }))
+      .filter(({ values }) => values.length > 0),
+  );
+  return taken.length > 0 ? [{ ...query, must, mustNot: [...query.mustNot, ...taken] }, query] : [];
+}
+
 /** The wish that is refused after it was said. */
 function refusedWish(said: readonly Said[]): Wish | null {
   const wanted = new Set<string>();

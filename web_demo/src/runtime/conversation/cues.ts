@@ -12,10 +12,12 @@ import type { Element } from "./scanning";
 
 type Action = (reading: Reading, index: number) => void;
 
+const WANTING = ["want", "only", "prefer", "love", "like", "unlike", "but", "instead"];
 const COMPARING = ["less", "dearer", "newer", "older", "shorter", "longer"];
 const ACTIONS: readonly (readonly [names: readonly string[], act: Action])[] = [
   [["suffix_like"], resemble],
   [["unlike", "like", "alike"], like],
+  [["leave_out"], leaveOut],
   [["not"], exclude],
   [COMPARING, relative],
   [["only"], (reading) => reading.turnTo("want")],
@@ -31,6 +33,7 @@ const ACTIONS: readonly (readonly [names: readonly string[], act: Action])[] = [
 /** Read a cue, which is one element. */
 export function readCue(reading: Reading, index: number): number {
   const element = at(reading.elements, index);
+  if (element.isCue("not", ...WANTING)) reading.isUnclear = false;
   const begins = element.isCue(...LIMIT_NAMES) && reading.isNumber(index + 1);
   const action = begins ? beginLimit : ACTIONS.find(([names]) => element.isCue(...names))?.[1];
   action?.(reading, index);
@@ -56,6 +59,26 @@ export function exclude(reading: Reading, index: number): void {
   reading.turnTo("not");
   reading.joined = "";
   [reading.isReplaced, reading.isSeen] = [element.isCue("in_place"), element.isCue("seen")];
+}
+
+/** Exclude what an "it" means in "leave it out": what was named last, or the item that was talked about. */
+function leaveOut(reading: Reading, index: number): void {
+  const last = reading.elements.slice(0, index).findLast(({ saysSomething }) => saysSomething);
+  const isItem = last?.meaning === null && !reading.itemUsed;
+  const likened = isItem ? undefined : reading.similar.at(-1);
+  if (reading.said.length > 0 && !isItem) excludeLast(reading);
+  else if (reading.problem === "which") reading.excludes = true;
+  else if (likened !== undefined) {
+    reading.similar.pop();
+    reading.unlike.push(likened);
+  } else {
+    const item = isItem ? reading.item : reading.context.about;
+    reading.turnTo("not");
+    [reading.likes, reading.loves] = [false, false];
+    [reading.item, reading.itemUsed] = [item, false];
+    reading.leaveItem();
+  }
+  reading.turnTo("want");
 }
 
 function want(reading: Reading, index: number): void {
@@ -171,12 +194,12 @@ function meantBy(reading: Reading, index: number): string | null {
 }
 
 /** Exclude what was named last: "rose water gives me a rash, so none of that". */
-function excludeLast({ said }: Reading): void {
+function excludeLast({ said, elements }: Reading): void {
   let after = said.at(-1)?.at ?? 0;
   for (const one of said.toReversed()) {
     if (one.at < after) break;
     one.polarity = "not";
-    after = one.at - 1;
+    after = one.at < 0 ? elements.length : one.at - 1;
   }
 }
 

@@ -8,7 +8,7 @@ import type { Lexicon } from "./lexicon";
 import { LIMIT_NAMES } from "./numbers";
 import { Element } from "./scanning";
 import { joined, phraseOf } from "./tokens";
-import type { Cue, Phrases } from "./words";
+import { cueOf, type Phrases } from "./words";
 
 /**
  * What stands before a name: a wish, another cue, nothing but the beginning of the clause, a word that was not understood,
@@ -44,13 +44,16 @@ const FAR = 3;
 const LONG = 8;
 const [SIMILE, EXCEPT] = [cueOf("simile"), cueOf("not")];
 
-function cueOf(name: string): Cue {
-  return { names: new Set([name]), position: null, number: null, decade: null, field: null };
-}
-
 /** The elements of a sentence; names of which little is sure are doubtful, or without their meaning. */
 export function weighed(elements: readonly Element[], lexicon: Lexicon): Element[] {
-  const all = clausesOf(withExceptions(elements, lexicon), lexicon).flatMap((clause) => clause.weighed());
+  const leftOut = leftOutOf(elements, lexicon);
+  const clauses = clausesOf(withExceptions(elements, lexicon), lexicon);
+  let first = 0;
+  const all = clauses.flatMap((clause) => {
+    const found = clause.weighed(leftOut, first);
+    first += found.length;
+    return found;
+  });
   const isNamed = all.some(({ weight, element }) => weight === "sure" && element.meaning !== null);
   const isHelped = isNamed || isLimited(all.map(({ element }) => element));
   return all.map(({ weight, element }, index) => {
@@ -58,6 +61,40 @@ export function weighed(elements: readonly Element[], lexicon: Lexicon): Element
     const { tokens, cue, meaning, number } = at(elements, index);
     return new Element(tokens, cue, meaning, number, true);
   });
+}
+
+/**
+ * The indices of the names that an "it" may mean in "leave it out", and whether it means them: what was named last, but no
+ * everyday word beside another name, as in "tea gives me headaches".
+ */
+function leftOutOf(elements: readonly Element[], { phrases }: Lexicon): Map<number, boolean> {
+  const found = new Map<number, boolean>();
+  const isEveryday = (index: number) => at(elements, index).tokens.every(({ text }) => phrases.ordinary.has(text));
+  for (const [index, element] of elements.entries()) {
+    if (!element.isCue("leave_out")) continue;
+    const names = namesBefore(elements, index, isEveryday);
+    const kept = names.find((place) => !isEveryday(place)) ?? names[0] ?? index;
+    for (const place of names.filter((place) => place >= kept)) found.set(place, place === kept);
+  }
+  return found;
+}
+
+/** The names of the last clause before an index that has some, last first, and of those before it if it is a "god no". */
+function namesBefore(
+  elements: readonly Element[],
+  end: number,
+  isEveryday: (index: number) => boolean,
+): readonly number[] {
+  const names: number[] = [];
+  for (let place = end - 1; place >= 0; place--) {
+    const { meaning, gap } = at(elements, place);
+    if (meaning !== null) names.push(place);
+    const [last] = names;
+    if (gap === 0 || last === undefined) continue;
+    const next = at(elements, last + 1);
+    if (!(isEveryday(last) && next.gap === 0 && next.isCue("not"))) break;
+  }
+  return names;
 }
 
 /** The elements with the "but" of "any colour but black" as a negation. */
@@ -119,9 +156,10 @@ export function beginsAnew(elements: readonly Element[], index: number, lexicon:
 
 function clausesOf(elements: readonly Element[], lexicon: Lexicon): Clause[] {
   const clauses: Clause[] = [];
-  const isAlone = !elements.some((element, index) => index > 0 && (element.gap > 0 || element.isCue("but")));
+  const begins = (element: Element) => element.gap > 0 || element.isCue("but", "correction");
+  const isAlone = !elements.slice(1).some(begins);
   for (const [index, element] of elements.entries()) {
-    if (index === 0 || element.gap > 0 || element.isCue("but")) {
+    if (index === 0 || begins(element) || elements[index - 1]?.isCue("correction")) {
       clauses.push(new Clause(lexicon, index === 0 || element.gap === STOP, isAlone));
     }
     clauses.at(-1)?.elements.push(element);
@@ -147,10 +185,17 @@ class Clause {
     this.phrases = lexicon.phrases;
   }
 
-  weighed(): Weighed[] {
+  /**
+   * @param leftOut what a "leave it out" means or not, by its index in the sentence.
+   * @param first index of the first element in the sentence.
+   */
+  weighed(leftOut: ReadonlyMap<number, boolean>, first: number): Weighed[] {
     this.takeSimiles();
     const weights = [...this.elements.keys()].map((index) => {
-      const weight = this.weight(index);
+      const own = this.weight(index);
+      const isMeant = leftOut.get(first + index);
+      const isLeftOut = isMeant !== undefined && (own !== "none" || isOfValues(at(this.elements, index)));
+      const weight = isLeftOut ? (isMeant ? "sure" : "none") : own; // "Aster zips break, leave it out"
       if (weight === "doubtful" || weight === "none") this.forget(index);
       return weight;
     });
@@ -163,6 +208,7 @@ class Clause {
     const element = at(this.elements, index);
     if (element.meaning === null) return "sure";
     if (this.isAside(index) || this.isService() || this.asksAboutItem() || this.asksWhy()) return "none";
+    if (element.title !== null) return "sure";
     const isValue = isOfValues(element);
     if (this.isMarked(index) || this.isCarried(index)) return element.isCorrected && !isValue ? "doubtful" : "sure";
     if (!this.isMeant(index)) return this.mayBeMeant(index) ? "doubtful" : "none";

@@ -32,6 +32,11 @@ const MIN_CORRECTED = 8;
 const MAX_PART_OF = 8;
 /** Maximum number of words that may also be written as one, such as "eye shadow"; or the other way round. */
 const GLUED = 2;
+/** Number of words by which titles are looked up. */
+const BEGINNING = 2;
+/** Minimum number of words of a title whose end a sentence lacks because it was too long. */
+const CUT = 20;
+const SIGN = /^[-\u2212\u2013]+/;
 /** Facts of which the values are names of people. */
 const PEOPLE = ["author", "cast", "creator", "director"];
 const MARK = /[,:(]/;
@@ -73,6 +78,8 @@ export class Lexicon {
   private readonly targets: ReadonlyMap<string, Target>;
   private readonly synonyms = new Map<string, Meaning | null>();
   private readonly beginnings: ReadonlySet<string>;
+  /** Rows by the first two stems of their titles. */
+  private readonly titled: ReadonlyMap<string, readonly number[]>;
   /** Values of a word or two by their stems without blanks. */
   private readonly glued: ReadonlyMap<string, string>;
   private readonly surnames: ReadonlyMap<string, readonly Valued[]>;
@@ -102,7 +109,9 @@ export class Lexicon {
     const { same, related, cues } = phrases.words;
     this.targets = new Map([...targetsOf(related, true), ...targetsOf(same, false)]);
     this.longest = Math.min(Math.max(MAX_PHRASE, phrases.longest), LONGEST);
-    this.beginnings = items.titles.length <= MAX_TITLES ? beginningsOf(items.titles) : new Set();
+    const beginnings = items.titles.length <= MAX_TITLES ? items.titles.map(beginningOf) : [];
+    this.beginnings = new Set(beginnings.filter(isPhrase));
+    this.titled = rowsBy(beginnings.map((stems) => joined(separate(stems).slice(0, BEGINNING))));
     const stems = [...this.values.keys()].map(separate);
     const short = stems.filter(({ length }) => length <= GLUED);
     this.glued = new Map(short.map((words) => [stem(words.join("")), joined(words)]));
@@ -170,6 +179,21 @@ export class Lexicon {
   /** Whether several words are a title, or one up to its first mark, such as that of "Heat: The End". */
   beginsTitle(stems: string): boolean {
     return this.beginnings.has(stems);
+  }
+
+  /** The row of the longest title of two words or more that tokens begin with, and its number of words. */
+  wholeTitle(tokens: readonly Token[]): { readonly row: number; readonly length: number } | null {
+    const stems = tokens.map((token) => token.stem.replace(SIGN, ""));
+    let found = { row: -1, length: 1 };
+    const rows = [1, BEGINNING].flatMap((n) => this.titled.get(joined(stems.slice(0, n))) ?? []);
+    for (const row of rows) {
+      const title = separate(phraseOf(this.titles[row] ?? ""));
+      const isCut = CUT < stems.length && stems.length < title.length; // the sentence was too long
+      const length = isCut ? stems.length : title.length;
+      const isSame = title.slice(0, isCut ? length - 1 : length).every((stem, index) => stem === stems[index]);
+      if (length > found.length && isSame) found = { row, length };
+    }
+    return found.row < 0 ? null : found;
   }
 
   /** Whether all words of a text are in one title or one fact. */
@@ -317,10 +341,19 @@ function beginningOf(title: string): string {
   return phraseOf(title.split(MARK, 1)[0] ?? "");
 }
 
-/** The stems of all titles up to the first comma, colon or bracket, if they are two words or more. */
-function beginningsOf(titles: readonly string[]): Set<string> {
-  const beginnings = titles.map(beginningOf);
-  return new Set(beginnings.filter((stems) => stems.includes(" ") && separate(stems).length <= MAX_PHRASE));
+/** Whether stems are two words or more, but not too many. */
+function isPhrase(stems: string): boolean {
+  return stems.includes(" ") && separate(stems).length <= MAX_PHRASE;
+}
+
+function rowsBy(keys: readonly string[]): Map<string, number[]> {
+  const rows = new Map<string, number[]>();
+  for (const [row, key] of keys.entries()) {
+    const known = rows.get(key);
+    if (known === undefined) rows.set(key, [row]);
+    else known.push(row);
+  }
+  return rows;
 }
 
 /** The values of all facts that are no numbers, by their stems; `&` is also found as a word in between. */

@@ -65,6 +65,11 @@ function restricted({ ofField: field, lexicon }: Reading, { wish, fields }: Mean
 /** Take the longest run of words that is a title as the item that is meant; returns the number of elements. */
 function readTitle(reading: Reading, index: number): number {
   const { elements, lexicon } = reading;
+  const { title } = at(elements, index);
+  if (title !== null) {
+    resemble(reading, title, index + 1);
+    return 1;
+  }
   const end = endOfRun(elements, index);
   let start = index;
   while (start > 0 && at(elements, start - 1).isSkipped && at(elements, start).gap === 0) start--;
@@ -73,14 +78,19 @@ function readTitle(reading: Reading, index: number): number {
     if (row === null || !isTitle(reading, index, last)) continue;
     const isLong = !reading.loves && (last - index > 1 || nWords(elements.slice(index, last)) >= SEVERAL);
     if (!isLong && lexicon.titleShare(row, words) < MOST) continue;
-    (reading.polarity === "not" ? reading.unlike : reading.similar).push(at(reading.itemIds, row));
-    [reading.likes, reading.loves] = [false, false];
-    reading.nNamed += 1;
-    reading.likedAt = last - 1;
-    if (reading.polarity === "prefer") reading.polarity = "want";
+    resemble(reading, row, last);
     return last - index;
   }
   return 0;
+}
+
+/** Let the list resemble an item, or not, whose title ends before an index. */
+function resemble(reading: Reading, row: number, end: number): void {
+  (reading.polarity === "not" ? reading.unlike : reading.similar).push(at(reading.itemIds, row));
+  [reading.likes, reading.loves] = [false, false];
+  reading.nNamed += 1;
+  reading.likedAt = end - 1;
+  if (reading.polarity === "prefer") reading.polarity = "want";
 }
 
 function endOfRun(elements: readonly Element[], index: number): number {
@@ -132,6 +142,8 @@ export function takeNamedTitle(reading: Reading): string | null {
  */
 export function takeTitleBefore(reading: Reading, end: number): string | null {
   const { elements, lexicon } = reading;
+  const { title } = at(elements, end - 1);
+  if (title !== null) return take(reading, end - 1, end, title);
   for (let start = Math.max(0, end - LONGEST_TITLE); start < end; start++) {
     const run = elements.slice(start, end);
     const text = textOf(run);

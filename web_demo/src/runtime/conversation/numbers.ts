@@ -112,6 +112,7 @@ function limitAt(reading: Reading, index: number, written: number): number {
     kind = LIMIT_NAMES.find((name) => following.isCue(name)) ?? null;
     used += 1;
   }
+  reading.limited = kind;
   oneLimit(reading, index, used, value, kind, isMoney);
   return used;
 }

@@ -34,14 +34,19 @@ export function saidOf(wish: Wish, polarity: Polarity, joined = "", words: reado
   return { wish, polarity, joined, isLoose: false, text: "", at: -1, gap: 0, isRelated: false, words };
 }
 
+/** What a sentence asked for before it took some of it back, and whether it ended with a word that nobody knows. */
+export type Corrected = Pick<Reading, "said" | "limits" | "similar" | "unlike" | "problem"> & {
+  readonly isUnknown: boolean;
+};
+
 /** The state of reading one sentence. */
 export class Reading {
   polarity: Polarity = "want";
   nNamed = 0;
   said: Said[] = [];
-  readonly limits: Limit[] = [];
-  readonly similar: string[] = [];
-  readonly unlike: string[] = [];
+  limits: Limit[] = [];
+  similar: string[] = [];
+  unlike: string[] = [];
   unknown: string[] = [];
   problem: Problem | null = null;
   ofProblem = "";
@@ -63,6 +68,13 @@ export class Reading {
   /** Whether what is excluded is to be replaced, as after "instead of", or was seen. */
   isReplaced = false;
   isSeen = false;
+  /** What limited the last number. */
+  limited: string | null = null;
+  /** What was asked for before some of it is corrected. */
+  corrected: Corrected | null = null;
+  /** Whether it is open if what follows is wanted or refused; and the wishes of which it is. */
+  isUnclear = false;
+  unclear: readonly Wish[] = [];
 
   constructor(
     readonly elements: readonly Element[],

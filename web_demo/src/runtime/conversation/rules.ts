@@ -8,6 +8,7 @@
 
 import { at } from "../at";
 import { conclusionOf, meanLast } from "./conclusion";
+import { beginCorrection, settle } from "./corrections";
 import { readCue } from "./cues";
 import { beginsAnew, weighed, withoutDoubtful } from "./evidence";
 import type { Lexicon } from "./lexicon";
@@ -55,6 +56,7 @@ export class RuleParser implements Parser {
       index += read(reading, index);
     }
     reading.leaveItem();
+    settle(reading);
     if (reading.isAlike && reading.likes) meanLast(reading);
     return conclusionOf(reading);
   }
@@ -68,7 +70,12 @@ function doesSomething({ query, problem }: Parsed): boolean {
 function read(reading: Reading, index: number): number {
   const element = at(reading.elements, index);
   const { cue, gap, meaning } = element;
-  if (index > 0 && (gap === STOP || (gap === COMMA && isOver(reading, index)))) reading.endClause();
+  if (element.isCue("correction")) {
+    beginCorrection(reading, index);
+    return 1;
+  }
+  const follows = index > 0 && reading.elements[index - 1]?.isCue("correction") === false;
+  if (follows && (gap === STOP || (gap === COMMA && isOver(reading, index)))) reading.endClause();
   if (element.isUnknown) {
     reading.unknown.push(element.shown);
     return 1;

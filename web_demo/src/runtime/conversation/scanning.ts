@@ -7,13 +7,14 @@ import { at } from "../at";
 import { stem } from "../search/words";
 import { isSameMeaning, type Lexicon, type Meaning, wordsMeaning } from "./lexicon";
 import { joined, separate, shownOf, type Token } from "./tokens";
-import type { Cue } from "./words";
+import { type Correction, type Cue, cueOf } from "./words";
 
 /** Maximum number of characters of a word of a script without spaces. */
 const LONGEST_RUN = 6;
 /** What a number begins with, or what looks like one. */
 const CUT = ["more", "less", "dearer"];
 const COMPARED = ["less", "dearer", "newer", "older", "like", "varied", "below", "above"];
+const CORRECTION = cueOf("correction");
 const NUMERIC = /^[0-9\-\u2212\u2013]/;
 
 /** A part of a sentence. */
@@ -33,6 +34,8 @@ export class Element {
     readonly number: number | null = null,
     /** Whether the evidence for its meaning is weak, so that it is asked about. */
     readonly isDoubtful = false,
+    /** Row of the item whose whole title it is, where the list shall resemble it or not. */
+    readonly title: number | null = null,
   ) {
     this.gap = tokens[0]?.gap ?? 0;
     this.text = textOf(tokens);
@@ -51,6 +54,12 @@ export class Element {
   /** Whether it is one of some cues. */
   isCue(...names: readonly string[]): boolean {
     return this.cue !== null && names.some((name) => this.cue?.names.has(name));
+  }
+
+  /** Whether it may be something that is asked for, and no word without meaning. */
+  get saysSomething(): boolean {
+    if (this.meaning !== null || this.value !== null) return true;
+    return (this.cue?.position ?? this.cue?.field ?? null) !== null || this.isCue(...COMPARED.slice(0, 4));
   }
 
   /** Whether it has no meaning of its own. */
@@ -80,7 +89,8 @@ export function scan(tokens: readonly Token[], lexicon: Lexicon): Element[] {
   const elements: Element[] = [];
   let start = 0;
   while (start < corrected.length) {
-    const element = longest(corrected, start, lexicon) ?? loose(corrected, start, lexicon);
+    const apart = correctionAt(tokens, start, elements, lexicon) ?? wholeTitleAt(tokens, start, elements, lexicon);
+    const element = apart ?? longest(corrected, start, lexicon) ?? loose(corrected, start, lexicon);
     elements.push(element);
     start += element.tokens.length;
   }
@@ -102,10 +112,89 @@ function withText(token: Token, text: string): Token {
   return { ...token, text, stem: stem(text) };
 }
 
+/** The words that take back what was named before them and not what follows, such as "no, wait, I mean". */
+function correctionAt(
+  tokens: readonly Token[],
+  start: number,
+  before: readonly Element[],
+  lexicon: Lexicon,
+): Element | null {
+  const kinds: Correction[] = [];
+  let [end, last] = [start, start];
+  for (let found = correctionPhrase(tokens, end, lexicon); found !== null; ) {
+    kinds.push(found.kind);
+    [end, last] = [end + found.length, end];
+    found = correctionPhrase(tokens, end, lexicon);
+  }
+  if (kinds.at(-1) === "no" && tokens[end]?.gap === 0) {
+    end = last; // "wait, no tea"
+    kinds.pop();
+  }
+  const next = tokens[end];
+  if (next === undefined || !before.some(({ saysSomething }) => saysSomething)) return null;
+  const isBesideMark = at(tokens, start).gap + next.gap > 0;
+  if (!kinds.includes("corrections") && !(kinds.includes("hesitations") && isBesideMark)) return null;
+  return new Element(tokens.slice(start, end), CORRECTION);
+}
+
+/** What the longest phrase at a place does within such words, and its number of words. */
+function correctionPhrase(
+  tokens: readonly Token[],
+  start: number,
+  { longest, phrases }: Lexicon,
+): { readonly kind: Correction; readonly length: number } | null {
+  for (let length = Math.min(longest, tokens.length - start); length > 0; length--) {
+    const part = tokens.slice(start, start + length);
+    const kind = phrases.corrections.get(textOf(part));
+    if (kind !== undefined && part.slice(1).every(({ gap }) => gap === 0)) return { kind, length };
+  }
+  return null;
+}
+
+/** The whole title of an item that follows a "like", or that stands before a "but" or a "type of film". */
+function wholeTitleAt(
+  tokens: readonly Token[],
+  start: number,
+  before: readonly Element[],
+  lexicon: Lexicon,
+): Element | null {
+  const found = lexicon.wholeTitle(tokens.slice(start));
+  if (found === null) return null;
+  const end = start + found.length;
+  const part = tokens.slice(start, end);
+  const { known, ordinary } = lexicon.phrases;
+  const isTalk = part.every(({ text }) => known.has(text) || ordinary.has(text));
+  const isCapital = part.every(({ shown }) => /^(?:\p{Lu}|\P{L})/u.test(shown));
+  const isMeant = isLikened(before) || isTurned(tokens.slice(end), lexicon);
+  if (!isMeant || (isTalk && !isCapital)) return null;
+  return new Element(part, null, wordsMeaning(textOf(part)), null, false, found.row);
+}
+
+/** Whether a "like" stands before a place, or another title that is liked and an "and". */
+function isLikened(before: readonly Element[]): boolean {
+  const isJoined = (element: Element) => element.title !== null || element.isSkipped || element.isCue("to", "or");
+  const last = before.findLast((element) => isLike(element) || !isJoined(element));
+  return last !== undefined && isLike(last);
+}
+
+function isLike(element: Element): boolean {
+  return element.isCue("like", "unlike", "love");
+}
+
+/** Whether words begin with a "but", or with "type of film". */
+function isTurned(tokens: readonly Token[], { longest, phrases }: Lexicon): boolean {
+  return tokens.slice(0, longest).some((_, index) => {
+    const names = phrases.cues.get(textOf(tokens.slice(0, index + 1)))?.names;
+    return names?.has("but") === true || names?.has("suffix_like") === true;
+  });
+}
+
 function longest(tokens: readonly Token[], start: number, lexicon: Lexicon): Element | null {
   for (let length = Math.min(lexicon.longest, tokens.length - start); length > 0; length--) {
     const element = phraseAt(tokens.slice(start, start + length), lexicon);
-    if (element !== null && !cuts(element, tokens, start + length, lexicon)) return element;
+    const end = start + length;
+    if (element !== null && !cuts(element, tokens, end, lexicon) && !names(element, tokens, end, lexicon))
+      return element;
   }
   return null;
 }
@@ -133,6 +222,16 @@ function phraseAt(part: readonly Token[], lexicon: Lexicon): Element | null {
   if (isItem || (cue === null && meaning === null)) return null;
   const isNamed = cue === null || (isSkip(cue) && part.length > 1) || cue.names.has("carrier");
   return new Element(part, cue, isNamed ? meaning : null, part.length === 1 ? (first?.number ?? null) : null);
+}
+
+/** Whether a phrase takes the "that" of "skip that brand", which is no "skip that". */
+function names(element: Element, tokens: readonly Token[], end: number, lexicon: Lexicon): boolean {
+  const next = tokens[end];
+  if (next === undefined || next.gap > 0 || !element.isCue("leave_out")) return false;
+  const following = lexicon.phrases.cues.get(next.text);
+  return following === undefined
+    ? lexicon.hasText(next.text) || lexicon.meaning(next.stem) !== null
+    : following.field !== null;
 }
 
 function counts(token: Token, lexicon: Lexicon): boolean {
@@ -164,8 +263,8 @@ function isCharacter({ text, shown }: Token): boolean {
   return text === shown && Array.from(text).length === 1 && text > "\x7f";
 }
 
-function isLooseWord({ meaning, text }: Element): boolean {
-  return meaning !== null && isSameMeaning(meaning, wordsMeaning(text));
+function isLooseWord({ meaning, text, title }: Element): boolean {
+  return title === null && meaning !== null && isSameMeaning(meaning, wordsMeaning(text));
 }
 
 /** The elements with words of titles that follow each other as one, where a title or fact has them all. */

@@ -24,6 +24,9 @@ export interface Words {
   /** None if they are left out. */
   readonly speakers?: readonly string[];
   readonly every?: readonly string[];
+  readonly corrections?: readonly string[];
+  readonly hesitations?: readonly string[];
+  readonly fillers?: readonly string[];
   readonly ordinary: readonly string[];
   /** Whether a capital letter within a sentence says that a word is a name; true if it is left out. */
   readonly capitals?: boolean;
@@ -50,6 +53,11 @@ export interface Cue {
   readonly field: string | null;
 }
 
+/** What a phrase means that has one meaning only. */
+export function cueOf(name: string): Cue {
+  return { names: new Set([name]), position: null, number: null, decade: null, field: null };
+}
+
 /** The phrases of a language by their words. */
 export interface Phrases {
   readonly language: string;
@@ -70,7 +78,12 @@ export interface Phrases {
   readonly speakers: ReadonlySet<string>;
   readonly every: ReadonlySet<string>;
   readonly ordinary: ReadonlySet<string>;
+  /** The words of phrases that take something back, or that stand beside such ones, joined by blanks. */
+  readonly corrections: ReadonlyMap<string, Correction>;
 }
+
+/** What a phrase does within words that take something back, such as "no, sorry, I mean". */
+export type Correction = "corrections" | "hesitations" | "fillers" | "no";
 
 /** Facts that say how long something is, in minutes. */
 export const LENGTHS: readonly string[] = ["duration", "reading_minutes"];
@@ -127,7 +140,17 @@ function phrasesFrom(words: Words, language: string, lengths: Lists = {}): Phras
     speakers: wordsIn(words.speakers),
     every: wordsIn(words.every),
     ordinary: wordsIn(words.ordinary),
+    corrections: correctionsOf(words),
   };
+}
+
+function correctionsOf(words: Words): Map<string, Correction> {
+  const { no = [] } = words.replies;
+  const lists = { no, fillers: words.fillers, hesitations: words.hesitations, corrections: words.corrections };
+  return byText(Object.fromEntries(Object.entries(lists).map(([kind, texts = []]) => [kind, texts]))) as Map<
+    string,
+    Correction
+  >;
 }
 
 function wordsIn(texts: readonly string[] = []): Set<string> {
