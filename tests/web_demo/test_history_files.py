@@ -64,7 +64,7 @@ def test_the_page_adds_what_python_wrote(
     assert page_errors == []
 
 
-def test_another_file_is_refused_with_its_reason(tab: ShopPage, server: LiveServer, tmp_path: Path) -> None:
+def test_another_file_is_refused_in_one_sentence(tab: ShopPage, server: LiveServer, tmp_path: Path) -> None:
     (tmp_path / "holiday.json").write_text("[]")
     tab.open(server.url)
     carry = tab.open_carrying()
@@ -72,5 +72,5 @@ def test_another_file_is_refused_with_its_reason(tab: ShopPage, server: LiveServ
     carry.get_by_label("File of the other device").set_input_files(tmp_path / "holiday.json")
     carry.get_by_role("button", name="Add it to my history").click()
 
-    expect(carry.get_by_role("status")).to_contain_text("this is not a history file")
+    expect(carry.get_by_role("status")).to_have_text("Nothing was added: this is not a history file.")
     expect(tab.notices).not_to_contain_text("went wrong")

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -190,6 +191,38 @@ def test_english_texts_are_used_if_those_of_the_language_cannot_be_loaded(browse
     expect(page.locator("h1")).to_have_text(texts_of("en")["title"])
     expect(page.locator("html")).to_have_attribute("lang", "en")
     context.close()
+
+
+def test_english_parts_stand_in_if_those_of_the_language_cannot_be_loaded(browser: Browser, server: LiveServer) -> None:
+    context = browser.new_context(locale="de-DE", service_workers="block")
+    context.route("**/assets/parts-de*", lambda route: route.abort())
+    page = context.new_page()
+
+    page.goto(server.url)
+
+    data = page.locator(".your-data")
+    expect(data.locator("h2")).to_have_text(texts_of("en")["data"]["title"], timeout=WAIT_MS)
+    expect(data).to_contain_text("0 choices")
+    expect(page.locator(".below")).to_have_attribute("lang", "en-GB")
+    expect(page.locator("h1")).to_have_text(texts_of("de")["title"])
+    context.close()
+
+
+def test_another_language_keeps_what_is_typed_and_says_again_what_was_said(visit: Visit, tmp_path: Path) -> None:
+    (tmp_path / "holiday.json").write_text("[]")
+    tab = visit("en-US")
+    tab.page.locator("#say-text").fill("no par")
+    carry = tab.open_carrying()
+    carry.locator("input[type=file]").set_input_files(tmp_path / "holiday.json")
+    carry.get_by_role("button", name=texts_of("en")["carry"]["addButton"]).click()
+    problem = texts_of("en")["carry"]["problems"]["other file"]
+    said = tab.page.locator("details.carry p[role=status]")
+    expect(said).to_have_text(problem)
+
+    tab.page.locator(".language select").select_option("de")
+
+    expect(said).to_have_text(texts_of("de")["carry"]["problems"]["other file"])
+    expect(tab.page.locator("#say-text")).to_have_value("no par")
 
 
 def test_the_language_can_be_chosen_and_is_forgotten_with_the_data(visit: Visit) -> None:

@@ -16,10 +16,10 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize(
-    ("transitions", "engine", "beside"),
+    ("transitions", "engine", "beside", "measured"),
     [
-        (ALONE, "transitions uint4", "self-test passed: best ten found 100.0 %"),
-        (WITH_ENGINES, "reference int8 + transitions uint4", "added to the scores of the engine"),
+        (ALONE, "transitions uint4", "self-test passed: best ten found 100.0 %", False),
+        (WITH_ENGINES, "reference int8 + transitions uint4", "added to the scores of the engine", True),
     ],
     ids=["alone", "with engines"],
 )
@@ -31,6 +31,7 @@ def test_the_list_is_pythons_and_the_technical_details_name_the_transitions(
     transitions: TinyTransitions,
     engine: str,
     beside: str,
+    measured: bool,
 ) -> None:
     make_tiny_bundle(tmp_path / TARGET, target=TARGET, transitions=transitions)
     with Recommender.open(tmp_path / TARGET) as recommender, serving(tmp_path, "--web", str(built_page)) as server:
@@ -45,6 +46,7 @@ def test_the_list_is_pythons_and_the_technical_details_name_the_transitions(
         details = tab.open_technical_details()
         assert "transitions uint4" in details
         assert beside in details
+        assert ("Measure this browser" in details) is measured
         tab.wait_until_offline_ready()
         tab.reload()
         tab.expect_titles([item.title for item in expected])

@@ -1,10 +1,22 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { bytes, day, listed, milliseconds, minute } from "../src/app/format";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { learningText } from "../src/app/learningText";
+import { day, milliseconds, minute } from "../src/app/partTexts";
 import { receiptText, termsText } from "../src/app/roundsText";
-import { fill, LANGUAGES, language, loadParts, pageLanguage, parts, plural, speak, t } from "../src/app/texts";
+import {
+  bytes,
+  fill,
+  LANGUAGES,
+  language,
+  listed,
+  loadParts,
+  pageLanguage,
+  parts,
+  plural,
+  speak,
+  t,
+} from "../src/app/texts";
 
 const FOLDER = join(import.meta.dirname, "../src/app/texts");
 const OTHERS = ["de", "fr", "es", "zh"];
@@ -103,7 +115,41 @@ describe("the language of the page", () => {
   });
 });
 
+describe("texts of parts that cannot be loaded", () => {
+  afterEach(() => vi.doUnmock("../src/app/texts/parts/de.json"));
+
+  test("are the English ones, all of them, with numbers as in English", async () => {
+    vi.resetModules();
+    vi.doMock("../src/app/texts/parts/de.json", () => Promise.reject(new Error("not loaded")));
+    const page = await import("../src/app/texts");
+    const below = await import("../src/app/partTexts");
+    await page.speak("de");
+    await page.loadParts();
+
+    expect([page.t.history.title, page.bytes(1500)]).toEqual(["Verlauf", "1,5 kB"]);
+    expect([below.parts.technical.updates, below.bytes(1500)]).toEqual(["Updates", "1.5 kB"]);
+    expect(below.plural(below.parts.data.choices, 0)).toBe("0 choices");
+  });
+
+  test("replace those of the language before, and are replaced by those of the next one", async () => {
+    vi.resetModules();
+    vi.doMock("../src/app/texts/parts/de.json", () => Promise.reject(new Error("not loaded")));
+    const page = await import("../src/app/texts");
+    const below = await import("../src/app/partTexts");
+    await page.speak("fr");
+    await page.loadParts();
+    const french = below.plural(below.parts.data.settings, 0);
+    await page.speak("de");
+    const english = below.plural(below.parts.data.settings, 0);
+    await page.speak("fr");
+
+    expect([french, english]).toEqual(["0 réglage", "0 settings"]);
+    expect(below.plural(below.parts.data.settings, 0)).toBe(french);
+  });
+});
+
 describe("numbers, units, dates and lists are written as usual", () => {
+  beforeEach(loadParts);
   const written = () =>
     [
       bytes(1),

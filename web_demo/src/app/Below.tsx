@@ -1,6 +1,7 @@
 import { forgetLanguage, withLanguage } from "./choice";
 import type { SendRequest, View } from "./client";
 import { LanguageChoice } from "./LanguageChoice";
+import { parts } from "./partTexts";
 import { TechnicalDetails } from "./TechnicalDetails";
 import { YourData } from "./YourData";
 
@@ -13,7 +14,7 @@ interface Props {
 /** What is below the list, whose code and texts are loaded after it: the user's data, technical details, the language. */
 export function Below({ view, request, onLanguage }: Props) {
   return (
-    <>
+    <div class="below" lang={parts.locale}>
       <YourData
         userData={withLanguage(view.userData)}
         hasTalk={view.talk !== null}
@@ -32,6 +33,6 @@ export function Below({ view, request, onLanguage }: Props) {
         onProfile={() => request("profile", null)}
       />
       <LanguageChoice onChoose={onLanguage} />
-    </>
+    </div>
   );
 }

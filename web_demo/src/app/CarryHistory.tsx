@@ -4,26 +4,25 @@ import { MAX_HISTORY_BYTES, MIN_PASSPHRASE } from "../runtime/constants";
 import { messageOf } from "../runtime/errors";
 import { isEncrypted } from "../runtime/historyFile";
 import type { Answer, Refusal } from "../worker/protocol";
-import { bytes } from "./format";
+import { bytes, ENGLISH, fill, parts, plural } from "./partTexts";
 import { saveFile } from "./saveFile";
-import { ENGLISH, fill, parts, plural } from "./texts";
 
 export interface CarryProps {
   readonly onExport: (passphrase: string | null) => Promise<Answer<Bytes>>;
   readonly onImport: (file: Bytes, passphrase: string | null) => Promise<Answer<number>>;
 }
 
-/** What is said of the last click; `why` is the runtime's own message, in English, or empty. */
+/** What is said of the last click, in the language that the page then has; `why` is the runtime's own message, in English. */
 interface Said {
-  readonly text: string;
+  readonly text: () => string;
   readonly why: string;
 }
 
-type Say = (text: string, why?: string) => void;
+type Say = (text: () => string, why?: string) => void;
 
 /** Saves the history as a file for another device of the user, and adds such a file. */
 export function CarryHistory({ onExport, onImport }: CarryProps) {
-  const [said, setSaid] = useState<Said>({ text: "", why: "" });
+  const [said, setSaid] = useState<Said>({ text: () => "", why: "" });
   const say: Say = (text, why = "") => setSaid({ text, why });
   return (
     <>
@@ -33,7 +32,7 @@ export function CarryHistory({ onExport, onImport }: CarryProps) {
         <AddForm onImport={onImport} onSaid={say} />
       </div>
       <p role="status">
-        {said.text} {said.why !== "" && <span lang={ENGLISH}>{said.why}</span>}
+        {said.text()} {said.why !== "" && <span lang={ENGLISH}>{said.why}</span>}
       </p>
     </>
   );
@@ -43,13 +42,13 @@ function SaveForm({ onExport, onSaid }: Pick<CarryProps, "onExport"> & { onSaid:
   const [encrypts, setEncrypts] = useState(true);
   const [passphrase, setPassphrase] = useState("");
   const save = async () => {
-    onSaid(parts.carry.writing);
+    onSaid(() => parts.carry.writing);
     const answer = await onExport(encrypts ? passphrase : null);
     if ("refused" in answer) return onSaid(...refusal(answer));
     const name = encrypts ? "pocketrec.history" : "pocketrec-history.json";
     saveFile(name, answer.value, encrypts ? "application/octet-stream" : "application/json");
     setPassphrase("");
-    onSaid(fill(parts.carry.saved, { name, size: bytes(answer.value.length) }));
+    onSaid(() => fill(parts.carry.saved, { name, size: bytes(answer.value.length) }));
   };
   return (
     <form onSubmit={submitting(save, onSaid)}>
@@ -80,17 +79,16 @@ function AddForm({ onImport, onSaid }: Pick<CarryProps, "onImport"> & { onSaid: 
   const isSealed = file !== null && isEncrypted(file);
   const choose = async (chosen: File | undefined) => {
     const isTooLarge = chosen !== undefined && chosen.size > MAX_HISTORY_BYTES;
-    const sizes = { size: bytes(chosen?.size ?? 0), most: bytes(MAX_HISTORY_BYTES) };
-    onSaid(isTooLarge ? fill(parts.carry.tooLarge, sizes) : "");
+    onSaid(() => (isTooLarge ? tooLarge(chosen.size) : ""));
     setFile(chosen === undefined || isTooLarge ? null : new Uint8Array(await chosen.arrayBuffer()));
   };
   const add = async () => {
-    if (file === null) return onSaid(parts.carry.chooseFirst);
-    onSaid(parts.carry.reading);
+    if (file === null) return onSaid(() => parts.carry.chooseFirst);
+    onSaid(() => parts.carry.reading);
     const answer = await onImport(file, isSealed ? passphrase : null);
     if ("refused" in answer) return onSaid(...refusal(answer));
     setPassphrase("");
-    onSaid(answer.value === 0 ? parts.carry.nothingNew : plural(parts.carry.added, answer.value));
+    onSaid(() => (answer.value === 0 ? parts.carry.nothingNew : plural(parts.carry.added, answer.value)));
   };
   return (
     <form onSubmit={submitting(add, onSaid)}>
@@ -100,7 +98,7 @@ function AddForm({ onImport, onSaid }: Pick<CarryProps, "onImport"> & { onSaid: 
         <input
           type="file"
           onChange={({ currentTarget: { files } }) =>
-            void choose(files?.[0]).catch((error: unknown) => onSaid(parts.carry.failed, messageOf(error)))
+            void choose(files?.[0]).catch((error: unknown) => onSaid(() => parts.carry.failed, messageOf(error)))
           }
         />
       </label>
@@ -135,15 +133,19 @@ function Passphrase({ value, onInput, isNew = false }: PassphraseProps) {
   );
 }
 
-/** What to say of a file that was refused; a file of another program is described. */
-function refusal({ refused, why }: Refusal): [text: string, why: string] {
-  return [parts.carry.problems[refused], refused === "other file" || refused === "not written" ? why : ""];
+/** What to say of a file that was refused; only why one could not be written may help its user. */
+function refusal({ refused, why }: Refusal): [text: () => string, why: string] {
+  return [() => parts.carry.problems[refused], refused === "not written" ? why : ""];
+}
+
+function tooLarge(size: number): string {
+  return fill(parts.carry.tooLarge, { size: bytes(size), most: bytes(MAX_HISTORY_BYTES) });
 }
 
 /** Handle a form here, and say what goes wrong: the worker may have crashed, or the file may be gone. */
 function submitting(work: () => Promise<void>, onSaid: Say) {
   return (event: Event) => {
     event.preventDefault();
-    void work().catch((error: unknown) => onSaid(parts.carry.failed, messageOf(error)));
+    void work().catch((error: unknown) => onSaid(() => parts.carry.failed, messageOf(error)));
   };
 }

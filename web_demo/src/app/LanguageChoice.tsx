@@ -1,8 +1,9 @@
-import { LANGUAGES, language, parts } from "./texts";
-
 interface Props {
   readonly onChoose: (language: string) => void;
 }
+
+import { parts } from "./partTexts";
+import { LANGUAGES, language } from "./texts";
 
 /** The choice of the language of the page, its reasons and its answers; each language by its own name. */
 export function LanguageChoice({ onChoose }: Props) {

@@ -1,6 +1,6 @@
 import type { LearningStatus } from "../runtime/learning/status";
 import { learningText } from "./learningText";
-import { parts } from "./texts";
+import { parts } from "./partTexts";
 
 export interface LearningProps {
   /** Null if the release does not learn. */

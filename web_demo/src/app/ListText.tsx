@@ -1,8 +1,8 @@
 import type { VNode } from "preact";
 import type { ListTextView } from "../worker/protocol";
 import type { SendRequest, View } from "./client";
+import { parts } from "./partTexts";
 import { singleClick } from "./singleClick";
-import { parts } from "./texts";
 
 /** Begins, ends and hides the text about the list; null where there is no language model, or nothing to say of a list. */
 export function writeButton(view: View, request: SendRequest): VNode | null {
@@ -12,7 +12,7 @@ export function writeButton(view: View, request: SendRequest): VNode | null {
   if (text === null && !canBegin) return null;
   const write = () => void request("writeList", { on: text === null }).catch(() => undefined);
   return (
-    <button type="button" class="link" onClick={singleClick(write)}>
+    <button type="button" class="link" lang={parts.locale} onClick={singleClick(write)}>
       {label}
     </button>
   );
@@ -50,7 +50,9 @@ export function listText(view: View): VNode | null {
           </li>
         ))}
       </ol>
-      <p class="by">{isWriting ? "\u00a0" : authorOf(text)}</p>
+      <p class="by" lang={parts.locale}>
+        {isWriting ? "\u00a0" : authorOf(text)}
+      </p>
     </div>
   );
 }

@@ -1,9 +1,9 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { View } from "./client";
-import { bytes, shortened } from "./format";
+import { shortened } from "./format";
 import { previewText } from "./previewText";
-import { ENGLISH, fill, t } from "./texts";
+import { bytes, ENGLISH, fill, t } from "./texts";
 
 const UNDO_MS = 8000;
 /** Characters, two lines on a phone. */

@@ -1,6 +1,6 @@
 import type { Timing } from "../worker/protocol";
-import { median, milliseconds } from "./format";
-import { fill, parts } from "./texts";
+import { median } from "./format";
+import { fill, milliseconds, parts } from "./partTexts";
 
 const WIDTH = 400;
 const HEIGHT = 120;

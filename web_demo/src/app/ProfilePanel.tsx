@@ -1,9 +1,8 @@
 import { useState } from "preact/hooks";
 import type { Profile, Row } from "../runtime/profile/report";
-import { milliseconds } from "./format";
+import { ENGLISH, fill, milliseconds, number, parts, plural } from "./partTexts";
 import { saveFile } from "./saveFile";
 import { singleClick } from "./singleClick";
-import { ENGLISH, fill, number, parts, plural } from "./texts";
 
 interface Props {
   /** The share that is done of a running profile; null if none is running. */

@@ -4,11 +4,10 @@ import { Card } from "./Card";
 import type { SendRequest, View } from "./client";
 import { DiversitySlider } from "./DiversitySlider";
 import { useFlip } from "./flip";
-import { bytes, listed } from "./format";
 import type { KindWords } from "./kinds";
 import { OpeningError } from "./OpeningError";
 import { Say } from "./Say";
-import { fill, loadParts, language as pageLanguage, plural, t } from "./texts";
+import { bytes, fill, listed, loadParts, plural, t } from "./texts";
 
 const N_STARTERS = 6;
 const N_CARDS = 12;
@@ -66,7 +65,7 @@ export function Recommendations({ view, request, words, onMore, onHide, onWhy, o
         </div>
         <DiversitySlider diversity={view.diversity} ready={recommendations.version > 0} onChange={onDiversity} />
       </div>
-      <Say key={pageLanguage()} request={request} talk={view.talk} ready={recommendations.version > 0} />
+      <Say request={request} talk={view.talk} ready={recommendations.version > 0} />
       {written?.listText(view)}
       <ul
         class={isStart ? "cards start" : "cards"}

@@ -1,8 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
 import type { RoundsAction, RoundsView } from "../worker/protocol";
+import { ENGLISH, parts, plural } from "./partTexts";
 import { problemText, receiptText, termsText } from "./roundsText";
 import { singleClick } from "./singleClick";
-import { ENGLISH, parts, plural } from "./texts";
 
 export interface RoundsProps {
   readonly onRounds: (action: RoundsAction) => Promise<RoundsView | null>;

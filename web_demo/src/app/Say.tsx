@@ -1,8 +1,8 @@
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Examples, TalkView } from "../worker/protocol";
 import type { SendRequest } from "./client";
 import { singleClick } from "./singleClick";
-import { t } from "./texts";
+import { language, t } from "./texts";
 
 /** As the runtime's `MAX_CHARACTERS`, whose code is loaded later. */
 const MAX_CHARACTERS = 300;
@@ -28,6 +28,8 @@ export function Say({ request, talk, ready }: Props) {
     const buttons = box.current?.querySelectorAll<HTMLElement>(".chips .remove") ?? [];
     (buttons[Math.min(place, buttons.length - 1)] ?? input.current)?.focus({ preventScroll: true });
   }, [talk]);
+  const spoken = language();
+  useEffect(() => setExamples(null), [spoken]);
   const listen = () => {
     if (examples !== null && examples.texts.length > 0) return;
     void request("listen", null).then(setExamples, () => undefined);

@@ -1,6 +1,5 @@
 import type { Signing } from "../worker/protocol";
-import { bytes, day } from "./format";
-import { ENGLISH, fill, parts } from "./texts";
+import { bytes, day, ENGLISH, fill, parts } from "./partTexts";
 
 /** Digits of a key id that are shown, as many as `pocketrec release` puts into the names of key files. */
 const N_DIGITS = 16;

@@ -1,13 +1,14 @@
 import type { Candidate } from "../runtime/candidates";
+import { TRANSITIONS } from "../runtime/constants";
 import type { Profile } from "../runtime/profile/report";
 import { LONG, SHORT } from "../runtime/timing";
 import type { Language, Release, Update } from "../worker/protocol";
 import type { View } from "./client";
-import { bytes, day, median, milliseconds } from "./format";
+import { median } from "./format";
 import { Plot, totalOf } from "./Plot";
 import { ProfilePanel } from "./ProfilePanel";
+import { bytes, day, ENGLISH, fill, milliseconds, number, parts, plural } from "./partTexts";
 import { Signature } from "./Signature";
-import { ENGLISH, fill, number, parts, plural } from "./texts";
 
 const ONE_DIGIT = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
 
@@ -22,6 +23,8 @@ export function TechnicalDetails({ view, onCheck, onProfile }: Props) {
   const used = view.engines.filter(({ inUse }) => inUse).map(({ engine, precision }) => `${engine} ${precision}`);
   const times = view.timings.map(totalOf);
   const release = view.opening.state === "ready" ? view.opening.release : null;
+  // What is measured is the bundle's engines, and a list of transitions alone uses none.
+  const canBeMeasured = release !== null && view.engines.some(({ engine }) => engine !== TRANSITIONS);
   return (
     <details class="technical">
       <summary>
@@ -55,7 +58,7 @@ export function TechnicalDetails({ view, onCheck, onProfile }: Props) {
           </button>
         </section>
         {release !== null && <Sizes release={release} />}
-        {release !== null && <ProfilePanel profiling={view.profiling} onProfile={onProfile} />}
+        {canBeMeasured && <ProfilePanel profiling={view.profiling} onProfile={onProfile} />}
       </div>
     </details>
   );

@@ -2,12 +2,11 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Traffic } from "../runtime/traffic";
 import type { UserData as UserDataSummary } from "../worker/protocol";
 import type { CarryProps } from "./CarryHistory";
-import { bytes } from "./format";
 import { Learning, type LearningProps } from "./Learning";
 import { OnDemand } from "./OnDemand";
+import { bytes, fill, number, parts, plural } from "./partTexts";
 import type { RoundsProps } from "./Rounds";
 import { singleClick } from "./singleClick";
-import { fill, number, parts, plural } from "./texts";
 
 interface Props extends CarryProps, LearningProps, RoundsProps {
   readonly userData: UserDataSummary;

@@ -3,7 +3,7 @@
 import { LEARNING_MIN_EVENTS } from "../runtime/constants";
 import type { Decision } from "../runtime/learning/decision";
 import type { LearningStatus } from "../runtime/learning/status";
-import { fill, number, parts, plural } from "./texts";
+import { fill, number, parts, plural } from "./partTexts";
 
 /** Whether the adapter is used and by how much it helped, or why it is not. */
 export function learningText({ state, used, nEvents, nUpdates, nAllUpdates, decision }: LearningStatus): string {

@@ -1,6 +1,6 @@
 import type { Preview } from "../worker/protocol";
-import { listed, shortened } from "./format";
-import { plural, t } from "./texts";
+import { shortened } from "./format";
+import { listed, plural, t } from "./texts";
 
 const MAX_TITLE = 40;
 /** Titles that are named; the others are counted. */

@@ -4,8 +4,7 @@
  */
 
 import type { RoundProblem, RoundReceipt, RoundTerms } from "../worker/protocol";
-import { minute } from "./format";
-import { fill, number, parts, plural } from "./texts";
+import { fill, minute, number, parts, plural } from "./partTexts";
 
 /** What taking part means, a sentence or two in each text. */
 export function termsText(terms: RoundTerms): readonly string[] {

@@ -6,11 +6,9 @@
 
 import english from "./texts/en.json";
 import type englishParts from "./texts/parts/en.json";
+import { type Plural, writingOf } from "./writing";
 
 export const ENGLISH = "en";
-
-/** By the plural categories of a language, of which every language has `other`. */
-export type Plural = Readonly<Partial<Record<Intl.LDMLPluralRule, string>>> & { readonly other: string };
 
 /** What a file must have to say the same as the English one. */
 export type Same<T> = {
@@ -21,8 +19,6 @@ export type Texts = Same<typeof english>;
 
 export type Parts = Same<typeof englishParts>;
 
-export type Values = Readonly<Record<string, string | number>>;
-
 const FOLDER = "./texts/";
 const files = import.meta.glob<Texts>(["./texts/*.json", "!./texts/en.json"], { import: "default" });
 const partFiles = import.meta.glob<Parts>("./texts/parts/*.json", { import: "default" });
@@ -32,11 +28,12 @@ export const LANGUAGES: readonly string[] = [ENGLISH, ...Object.keys(files).map(
 
 let current = ENGLISH;
 let wanted = ENGLISH;
+let usesParts = false;
 
 /** The texts of the page's language. */
 export const t: Texts = { ...english };
 
-/** The texts of parts in the page's language; empty until `loadParts` has loaded them. */
+/** The texts of parts in the page's language, or in English; empty until `loadParts` has loaded them. */
 export const parts = {} as Parts;
 
 /** The page's language, such as `de`. */
@@ -57,40 +54,31 @@ export function pageLanguage(tags: readonly string[]): string {
 export async function speak(next: string): Promise<void> {
   wanted = next;
   const texts = await files[`${FOLDER}${next}.json`]?.().catch(() => undefined);
+  const spoken = texts === undefined ? ENGLISH : next;
+  // With the others, so that no two languages are on the page meanwhile.
+  const loaded = usesParts ? await partsIn(spoken).catch(() => undefined) : undefined;
   if (wanted !== next) return;
-  current = texts === undefined ? ENGLISH : next;
+  current = spoken;
   Object.assign(t, texts ?? english);
-  if ("carry" in parts) await loadParts().catch(() => undefined);
+  Object.assign(parts, loaded);
 }
 
-/** Load the texts of parts, before one of them is shown. */
+/** Load the texts of parts, before one of them is shown; English ones if those of the page's language cannot be loaded. */
 export async function loadParts(): Promise<void> {
-  Object.assign(parts, await partFiles[`${FOLDER}parts/${current}.json`]?.());
+  usesParts = true;
+  const spoken = current;
+  const loaded = await partsIn(spoken);
+  if (current !== spoken) return loadParts();
+  Object.assign(parts, loaded);
 }
 
-/** A text with values in the places of their names; numbers are written as usual in the page's language. */
-export function fill(text: string, values: Values): string {
-  return text.replace(/\{(\w+)\}/g, (place, name: string) => {
-    const value = values[name] ?? place;
-    return typeof value === "number" ? number(value) : value;
-  });
+async function partsIn(spoken: string): Promise<Parts | undefined> {
+  const english = partFiles[`${FOLDER}parts/${ENGLISH}.json`];
+  return (partFiles[`${FOLDER}parts/${spoken}.json`] ?? english)?.().catch(english);
 }
 
-/** A text in the form for a number, which is its value `n`. */
-export function plural(forms: Plural, n: number, values: Values = {}): string {
-  const form = new Intl.PluralRules(t.locale).select(n);
-  return fill(forms[form] ?? forms.other, { ...values, n });
-}
-
-const formats = new Map<string, Intl.NumberFormat>();
-
-/** A number as it is usually written in the page's language. */
-export function number(value: number, options: Intl.NumberFormatOptions = {}): string {
-  const key = JSON.stringify([t.locale, options]);
-  const format = formats.get(key) ?? new Intl.NumberFormat(t.locale, options);
-  formats.set(key, format);
-  return format.format(value);
-}
+/** How values are written in the page's texts. */
+export const { fill, plural, bytes, listed } = writingOf(t);
 
 function languageOf(path: string): string {
   return path.slice(FOLDER.length, -".json".length);
