@@ -17,6 +17,7 @@ import {
   speak,
   t,
 } from "../src/app/texts";
+import { spaced } from "../src/app/writing";
 
 const FOLDER = join(import.meta.dirname, "../src/app/texts");
 const OTHERS = ["de", "fr", "es", "zh"];
@@ -106,12 +107,12 @@ describe("the language of the page", () => {
   test("changes all texts, those of parts too", async () => {
     await loadParts();
     await speak("de");
-    expect([language(), t.history.title, parts.technical.updates]).toEqual(["de", "Verlauf", "Aktualisierungen"]);
+    expect([language(), t.history.title, parts.technical.updates]).toEqual(["de", "Dein Verlauf", "Aktualisierungen"]);
   });
 
   test("is the last one of several that are asked for at once", async () => {
     await Promise.all([speak("de"), speak("fr"), speak("es")]);
-    expect([language(), t.history.title]).toEqual(["es", "Historial"]);
+    expect([language(), t.history.title]).toEqual(["es", "Tu historial"]);
   });
 });
 
@@ -126,7 +127,7 @@ describe("texts of parts that cannot be loaded", () => {
     await page.speak("de");
     await page.loadParts();
 
-    expect([page.t.history.title, page.bytes(1500)]).toEqual(["Verlauf", "1,5 kB"]);
+    expect([page.t.history.title, page.bytes(1500)]).toEqual(["Dein Verlauf", "1,5 kB"]);
     expect([below.parts.technical.updates, below.bytes(1500)]).toEqual(["Updates", "1.5 kB"]);
     expect(below.plural(below.parts.data.choices, 0)).toBe("0 choices");
   });
@@ -197,6 +198,14 @@ describe("numbers, units, dates and lists are written as usual", () => {
       "12.345 Treffer",
     ]);
   });
+});
+
+test.each([
+  ["Not kept:", "Not kept: "],
+  ["没有保留：", "没有保留："],
+  ["", ""],
+])("before another text %j is %j", (text, expected) => {
+  expect(spaced(text)).toBe(expected);
 });
 
 test("a value that is missing leaves its place, and braces in a value are kept", () => {

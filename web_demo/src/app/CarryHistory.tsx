@@ -4,7 +4,7 @@ import { MAX_HISTORY_BYTES, MIN_PASSPHRASE } from "../runtime/constants";
 import { messageOf } from "../runtime/errors";
 import { isEncrypted } from "../runtime/historyFile";
 import type { Answer, Refusal } from "../worker/protocol";
-import { bytes, ENGLISH, fill, parts, plural } from "./partTexts";
+import { bytes, ENGLISH, fill, parts, plural, spaced } from "./partTexts";
 import { saveFile } from "./saveFile";
 
 export interface CarryProps {
@@ -32,7 +32,8 @@ export function CarryHistory({ onExport, onImport }: CarryProps) {
         <AddForm onImport={onImport} onSaid={say} />
       </div>
       <p role="status">
-        {said.text()} {said.why !== "" && <span lang={ENGLISH}>{said.why}</span>}
+        {spaced(said.text())}
+        {said.why !== "" && <span lang={ENGLISH}>{said.why}</span>}
       </p>
     </>
   );

@@ -1,6 +1,6 @@
 import type { LearningStatus } from "../runtime/learning/status";
 import { learningText } from "./learningText";
-import { parts } from "./partTexts";
+import { parts, spaced } from "./partTexts";
 
 export interface LearningProps {
   /** Null if the release does not learn. */
@@ -22,7 +22,8 @@ export function Learning({ learning, onLearning }: LearningProps) {
         {parts.learning.switch}
       </label>
       <p class="fine">
-        {parts.learning.what} {learningText(learning)}
+        {spaced(parts.learning.what)}
+        {learningText(learning)}
       </p>
     </div>
   );

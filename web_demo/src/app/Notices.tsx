@@ -4,6 +4,7 @@ import type { View } from "./client";
 import { shortened } from "./format";
 import { previewText } from "./previewText";
 import { bytes, ENGLISH, fill, t } from "./texts";
+import { spaced } from "./writing";
 
 const UNDO_MS = 8000;
 /** Characters, two lines on a phone. */
@@ -43,14 +44,15 @@ export function Notices({ view, hidden, onUndo, onDone, onUpdate }: Props) {
         {messages.map(({ text, why, tone }) => (
           <Notice key={text} tone={tone} onDismiss={() => setDismissed(new Set([...dismissed, text + why]))}>
             <span>
-              {text} {why !== "" && <span lang={ENGLISH}>{why}</span>}
+              {spaced(text)}
+              {why !== "" && <span lang={ENGLISH}>{why}</span>}
             </span>
           </Notice>
         ))}
         {view.update.state === "ready" && (
           <Notice tone="good">
-            {fill(t.notices.ready, { release: `${view.update.release}`, size: bytes(view.update.bytes) })}{" "}
-            {previewText(view.update.preview)}{" "}
+            {spaced(fill(t.notices.ready, { release: `${view.update.release}`, size: bytes(view.update.bytes) }))}
+            {spaced(previewText(view.update.preview))}
             <button type="button" class="link" onClick={onUpdate}>
               {t.notices.use}
             </button>
@@ -59,7 +61,8 @@ export function Notices({ view, hidden, onUndo, onDone, onUpdate }: Props) {
         {hidden !== null && (
           <Notice tone="calm" onDismiss={onDone} onHold={setHeld}>
             <span class="line">
-              {t.notices.hidden} <bdi>{shortened(hidden.title, MAX_TITLE)}</bdi>
+              {spaced(t.notices.hidden)}
+              <bdi>{shortened(hidden.title, MAX_TITLE)}</bdi>
             </span>
             <span class="line">{t.notices.lessSimilar}</span>
             <button
@@ -93,7 +96,7 @@ function noticesOf({ update, problem, userData }: View): Message[] {
   if (update.state === "refused") notices.push({ tone: "bad", text: t.notices.rejected, why: update.why });
   if (!isSecureContext) notices.push({ tone: "calm", text: insecureText(location), why: "" });
   if (userData.storageError !== null) {
-    notices.push({ tone: "calm", text: `${t.notices.notKept} ${t.storage[userData.storageError]}`, why: "" });
+    notices.push({ tone: "calm", text: `${spaced(t.notices.notKept)}${t.storage[userData.storageError]}`, why: "" });
   }
   return notices;
 }

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Profile, Row } from "../runtime/profile/report";
-import { ENGLISH, fill, milliseconds, number, parts, plural } from "./partTexts";
+import { ENGLISH, fill, milliseconds, number, parts, plural, spaced } from "./partTexts";
 import { saveFile } from "./saveFile";
 import { singleClick } from "./singleClick";
 
@@ -32,7 +32,7 @@ export function ProfilePanel({ profiling, onProfile }: Props) {
         </button>
       )}
       <p role="status">
-        {statusText(profiling, found)}{" "}
+        {spaced(statusText(profiling, found))}
         {!isRunning && found !== null && <span lang={ENGLISH}>{found.verdict.reasons[0]}</span>}
       </p>
       {found !== null && <Summary profile={found} />}

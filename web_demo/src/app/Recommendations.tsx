@@ -8,6 +8,7 @@ import type { KindWords } from "./kinds";
 import { OpeningError } from "./OpeningError";
 import { Say } from "./Say";
 import { bytes, fill, listed, loadParts, plural, t } from "./texts";
+import { spaced } from "./writing";
 
 const N_STARTERS = 6;
 const N_CARDS = 12;
@@ -84,7 +85,7 @@ export function Recommendations({ view, request, words, onMore, onHide, onWhy, o
       </ul>
       {recommendations.version > 0 && recommendations.cards.length === 0 && (
         <p class="empty">
-          {(view.talk?.chips ?? []).length > 0 ? t.list.emptySaid : `${words.seenAll} ${t.list.emptyMore}`}
+          {(view.talk?.chips ?? []).length > 0 ? t.list.emptySaid : `${spaced(words.seenAll)}${t.list.emptyMore}`}
         </p>
       )}
       <p class="unseen" role="status">

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { RoundsAction, RoundsView } from "../worker/protocol";
-import { ENGLISH, parts, plural } from "./partTexts";
+import { ENGLISH, parts, plural, spaced } from "./partTexts";
 import { problemText, receiptText, termsText } from "./roundsText";
 import { singleClick } from "./singleClick";
 
@@ -31,7 +31,7 @@ export function Rounds({ onRounds }: RoundsProps) {
       <p class="fine">{parts.rounds.what}</p>
       {view !== null && <Taking view={view} act={act} isBusy={doing !== ""} />}
       <p role="status">
-        {doing || (view?.problem && problemText(view.problem))}{" "}
+        {spaced(doing || (view?.problem ? problemText(view.problem) : ""))}
         {doing === "" && view?.problem && view.problem.why !== "" && <span lang={ENGLISH}>{view.problem.why}</span>}
       </p>
     </div>

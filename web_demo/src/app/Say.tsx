@@ -3,6 +3,7 @@ import type { Examples, TalkView } from "../worker/protocol";
 import type { SendRequest } from "./client";
 import { singleClick } from "./singleClick";
 import { language, t } from "./texts";
+import { spaced } from "./writing";
 
 /** As the runtime's `MAX_CHARACTERS`, whose code is loaded later. */
 const MAX_CHARACTERS = 300;
@@ -141,7 +142,8 @@ function Chips({ talk, onTakeBack }: { talk: TalkView; onTakeBack: (chip: string
           <Chip text={text} details={details} language={talk.language} />
           <button type="button" class="remove" onClick={singleClick(() => onTakeBack(id, place))}>
             <span class="unseen">
-              {t.say.takeBack} <span lang={talk.language}>{text}</span>
+              {spaced(t.say.takeBack)}
+              <span lang={talk.language}>{text}</span>
             </span>
             <svg viewBox="0 0 16 16" width="12" height="12" aria-hidden="true">
               <path d="M3 3l10 10M13 3L3 13" />

@@ -5,9 +5,10 @@ import { LONG, SHORT } from "../runtime/timing";
 import type { Language, Release, Update } from "../worker/protocol";
 import type { View } from "./client";
 import { median } from "./format";
+import { knownKind } from "./kinds";
 import { Plot, totalOf } from "./Plot";
 import { ProfilePanel } from "./ProfilePanel";
-import { bytes, day, ENGLISH, fill, milliseconds, number, parts, plural } from "./partTexts";
+import { bytes, day, ENGLISH, fill, milliseconds, number, parts, plural, spaced } from "./partTexts";
 import { Signature } from "./Signature";
 
 const ONE_DIGIT = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
@@ -31,7 +32,7 @@ export function TechnicalDetails({ view, onCheck, onProfile }: Props) {
         <h2>{parts.technical.title}</h2>
         <span class="hint">
           {used.length === 0 ? parts.technical.noEngine : used.join(" + ")}
-          {times.length > 0 && `, ${fill(parts.technical.perList, { time: milliseconds(median(times)) })}`}
+          {times.length > 0 && `${comma()}${fill(parts.technical.perList, { time: milliseconds(median(times)) })}`}
         </span>
       </summary>
       <div class="grid">
@@ -51,7 +52,8 @@ export function TechnicalDetails({ view, onCheck, onProfile }: Props) {
           {view.signing !== null && <Signature signing={view.signing} />}
           <h3>{parts.technical.updates}</h3>
           <p role="status">
-            {updateText(view.update)} {"why" in view.update && <span lang={ENGLISH}>{view.update.why}</span>}
+            {spaced(updateText(view.update))}
+            {"why" in view.update && <span lang={ENGLISH}>{view.update.why}</span>}
           </p>
           <button type="button" class="secondary" onClick={onCheck} aria-disabled={view.update.state === "checking"}>
             {parts.technical.check}
@@ -62,6 +64,11 @@ export function TechnicalDetails({ view, onCheck, onProfile }: Props) {
       </div>
     </details>
   );
+}
+
+/** Between the items of a list. */
+function comma(): string {
+  return spaced(parts.technical.comma);
 }
 
 function Engine({ candidate }: { candidate: Candidate }) {
@@ -76,15 +83,16 @@ function Engine({ candidate }: { candidate: Candidate }) {
       </span>
       {test !== null && test.stateError !== Number.POSITIVE_INFINITY && (
         <small>
-          {test.passed ? parts.technical.testPassed : parts.technical.testFailed}{" "}
-          {test.stateError !== null && `${fill(parts.technical.state, { error: test.stateError.toExponential(1) })} `}
+          {spaced(test.passed ? parts.technical.testPassed : parts.technical.testFailed)}
+          {test.stateError !== null && spaced(fill(parts.technical.state, { error: test.stateError.toExponential(1) }))}
           {fill(parts.technical.best, { share: number(test.overlap * 100, ONE_DIGIT) })}
-          {ms !== null && `, ${fill(parts.technical.readyIn, { time: milliseconds(ms) })}`}
+          {ms !== null && `${comma()}${fill(parts.technical.readyIn, { time: milliseconds(ms) })}`}
         </small>
       )}
       {time !== null && (
         <small>
-          {plural(parts.technical.forEvents, SHORT, { time: milliseconds(time.short) })},{" "}
+          {plural(parts.technical.forEvents, SHORT, { time: milliseconds(time.short) })}
+          {comma()}
           {plural(parts.technical.forEvents, LONG, { time: milliseconds(time.long) })}
         </small>
       )}
@@ -106,14 +114,12 @@ function Sizes({ release }: { release: Release }) {
   const files = [...release.parts].sort((a, b) => b.bytes - a.bytes);
   const largest = files[0]?.bytes ?? 1;
   const total = files.reduce((sum, file) => sum + file.bytes, 0);
+  const items = plural(parts.technical.items[knownKind(release.kind)], release.nItems);
+  const facts = [createdDay(release), release.target, items, `d = ${release.dim}`, bytes(total), ...release.licences];
   return (
     <section>
       <h3>{fill(parts.technical.release, { name: release.name, release: `${release.release}` })}</h3>
-      <p class="fine">
-        {createdDay(release)}, {release.target}, {plural(parts.technical.items, release.nItems)}, d = {release.dim},{" "}
-        {bytes(total)}
-        {release.licences.length > 0 && `, ${release.licences.join(", ")}`}
-      </p>
+      <p class="fine">{facts.join(comma())}</p>
       <ul class="parts">
         {files.map((file) => (
           <li key={file.name}>
@@ -136,7 +142,8 @@ function createdDay({ created }: Release): string {
 function LanguageModel({ language }: { language: Language }) {
   return (
     <p>
-      {languageText(language)} {language.state === "unavailable" && <span lang={ENGLISH}>{language.why}.</span>}
+      {spaced(languageText(language))}
+      {language.state === "unavailable" && <span lang={ENGLISH}>{language.why}.</span>}
     </p>
   );
 }

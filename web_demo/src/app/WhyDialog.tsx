@@ -5,6 +5,7 @@ import type { SendRequest } from "./client";
 import { Picture } from "./Picture";
 import { Reason } from "./Reason";
 import { fill, t } from "./texts";
+import { spaced } from "./writing";
 
 type MannerName = "shortCasual" | "shortFormal" | "detailedCasual" | "detailedFormal";
 
@@ -73,7 +74,7 @@ export function WhyDialog({ card, request, onClose }: Props) {
             </>
           )}
           <p class="fine">
-            {why === null ? "" : `${fill(t.why.position, { n: why.position })} `}
+            {why === null ? "" : spaced(fill(t.why.position, { n: why.position }))}
             {t.why.how}
           </p>
           <div class="foot">

@@ -5,8 +5,12 @@ import { type Texts, t } from "./texts";
 
 export type KindWords = Texts["kinds"]["shop"];
 
+/** A kind that has words of its own; `shop` for one that this page does not know. */
+export function knownKind(kind: string): "shop" | "video" | "articles" {
+  return kind === VIDEO || kind === ARTICLES ? kind : SHOP;
+}
+
 /** The words of a kind; null while no catalogue is open. */
 export function wordsOf(kind: string | null): KindWords {
-  if (kind === null) return t.kinds.none;
-  return kind === VIDEO || kind === ARTICLES ? t.kinds[kind] : t.kinds[SHOP];
+  return t.kinds[kind === null ? "none" : knownKind(kind)];
 }

@@ -3,12 +3,12 @@
 import { LEARNING_MIN_EVENTS } from "../runtime/constants";
 import type { Decision } from "../runtime/learning/decision";
 import type { LearningStatus } from "../runtime/learning/status";
-import { fill, number, parts, plural } from "./partTexts";
+import { fill, number, parts, plural, spaced } from "./partTexts";
 
 /** Whether the adapter is used and by how much it helped, or why it is not. */
 export function learningText({ state, used, nEvents, nUpdates, nAllUpdates, decision }: LearningStatus): string {
   const texts = parts.learning;
-  const last = decision === null ? "" : `${used ? texts.used : texts.unused} ${resultOf(decision)}`;
+  const last = decision === null ? "" : `${spaced(used ? texts.used : texts.unused)}${resultOf(decision)}`;
   switch (state) {
     case "off":
       return texts.off;
@@ -17,9 +17,9 @@ export function learningText({ state, used, nEvents, nUpdates, nAllUpdates, deci
     case "few events":
       return plural(texts.few, nEvents, { min: LEARNING_MIN_EVENTS });
     case "ready":
-      return `${last} ${texts.ready}`.trim();
+      return `${spaced(last)}${texts.ready}`;
     case "learning":
-      return `${last} ${fill(texts.training, { n: nUpdates, all: nAllUpdates })}`.trim();
+      return `${spaced(last)}${fill(texts.training, { n: nUpdates, all: nAllUpdates })}`;
     default:
       return last;
   }

@@ -4,6 +4,7 @@ import { parts } from "./texts";
 import { writingOf } from "./writing";
 
 export { ENGLISH } from "./texts";
+export { spaced } from "./writing";
 export { parts };
 
 export const { number, fill, plural, bytes, milliseconds, day, minute } = writingOf(parts);

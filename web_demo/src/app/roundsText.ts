@@ -4,7 +4,7 @@
  */
 
 import type { RoundProblem, RoundReceipt, RoundTerms } from "../worker/protocol";
-import { fill, minute, number, parts, plural } from "./partTexts";
+import { fill, minute, number, parts, plural, spaced } from "./partTexts";
 
 /** What taking part means, a sentence or two in each text. */
 export function termsText(terms: RoundTerms): readonly string[] {
@@ -14,7 +14,7 @@ export function termsText(terms: RoundTerms): readonly string[] {
   const noise = sigma > 0 ? fill(texts.noise, { numbers, sigma: short(sigma) }) : texts.noNoise;
   return [
     fill(texts.open, { name, time: minute(deadline) }),
-    `${fill(texts.trains, { events: nEvents, steps, clip: short(clip) })} ${noise}`,
+    `${spaced(fill(texts.trains, { events: nEvents, steps, clip: short(clip) }))}${noise}`,
     fill(texts.sends, { bytes, operator }),
     Number.isFinite(learns.operator)
       ? fill(texts.learns, {

@@ -8,6 +8,14 @@ export type Values = Readonly<Record<string, string | number>>;
 /** The latest time that JavaScript knows, in seconds since 1970. */
 const MAX_TIME = 8.64e12;
 
+/** Marks of Chinese, which have a space of their own. */
+const WIDE_MARK = /[，：；。！？]$/;
+
+/** A text that another one follows: with a space after it, unless it is empty or its last mark has one. */
+export function spaced(text: string): string {
+  return text === "" || WIDE_MARK.test(text) ? text : `${text} `;
+}
+
 const formats = new Map<string, Intl.NumberFormat>();
 
 /** How values are written in texts that have a locale, which may change. */
