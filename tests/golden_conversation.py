@@ -285,6 +285,7 @@ tents and coffee, but without it""",
     ),
     ("fr", 2, "du café, non pardon, du thé\nle café me rend nerveux, enlève-le\nenlève le café"),
     ("es", 2, "café, perdón, té\nel café me pone nervioso, quítalo"),
+    ("zh", None, "不要和第一个类似的\n不要像第一个那样的\n不要跟第二个相似的\n和第一个类似的\n全部撤销"),
     ("zh", 2, "咖啡，不对，茶\n咖啡让我睡不着，去掉它"),  # noqa: RUF001
     (
         "en",
@@ -407,6 +408,8 @@ TALKS: Final[Sequence[tuple[Language, Sequence[str]]]] = (
     ("en", ["only Aster", "Birch & Co", "both", "undo", "Café Noir", "Café Noir instead"]),
     ("en", ["no coffee", "coffee please", "no", "coffee please", "yes", "tea instead"]),
     ("en", ["no coffee", "coffee please", "hmm", "thanks", "2", "coffee please", "number 1", "1"]),
+    ("en", ["no coffee", "coffee please", "undo", "undo", "no tea", "tea", "never mind", "undo everything", "undo"]),
+    ("fr", ["sans café", "du café", "Annuler", "annuler tout"]),
     ("en", ["between 5 and 6", "I don't like that", "cheaper than 12.50"]),
     ("en", ["tents", "coffee", "coffee"]),
     ("en", ["cheaper", "even cheaper", "much cheaper", "cheaper still"]),
