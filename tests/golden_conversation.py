@@ -225,6 +225,12 @@ I've had enough of the rain, no boots
 shorter ones
 not too long
 under 10 minutes
+I have an hour
+under an hour
+half an hour at most
+an hour and a half
+half an hour to an hour
+an hour ago
 between 10 and 20 minutes
 at most one hour
 20 minutes
@@ -322,6 +328,8 @@ statt Kaffee, Tee
 nicht nur Tee
 kürzer
 höchstens 10 Minuten
+ich habe eine Stunde
+unter einer halben Stunde
 lieber Tee als Kaffee
 zwischen 20 und 40
 zeig mir was anderes
@@ -347,6 +355,10 @@ du thé au lieu du café
 au lieu du café, du thé
 plus court
 moins de 10 minutes
+j'ai une heure
+moins d'une heure
+plus d'une heure
+une demi-heure au maximum
 montre-moi autre chose
 merci
 on recommence""",
@@ -369,6 +381,8 @@ té en vez de café
 en vez de café, té
 más corto
 menos de 10 minutos
+tengo una hora
+media hora como máximo
 enséñame otra cosa
 gracias""",
     ),
@@ -391,6 +405,8 @@ gracias""",
 谢谢
 短一点
 10分钟以内
+我有一个小时
+半小时以内
 重新开始
 20到40之间""",  # noqa: RUF001 - marks of Chinese
     ),
