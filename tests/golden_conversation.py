@@ -449,6 +449,7 @@ QUERIES: Final[Sequence[Query]] = (
     Query(prefer=(Wish("kind", ("a",)),)),
     Query(must_not=(Wish("kind", ("b",)),), prefer=(Wish("kind", ("a", "c")), Wish(None, ("twelve",)))),
     Query(must=(Wish("kind", ("c",)),), must_not=(Wish(None, ("twelve",)),)),
+    Query(must=(Wish(None, ("paraben",)),), must_not=(Wish(None, ("parabens",)),)),
     Query(unlike=("item-1", "unknown")),
     Query(similar_to=("item-3",), must=(Wish("kind", ("c",)),)),
 )
@@ -541,9 +542,19 @@ def make_shift() -> Json:
     n_items = sizes.n_items
     items = make_items(
         [
-            {12: "twelve", 22: "Twelve-free, 22", 32: "No twelve or ten", 42: "Free of the twelve - no 42"}.get(
-                row, f"number {row}"
-            )
+            {
+                12: "twelve",
+                22: "Twelve-free, 22",
+                32: "No twelve or ten",
+                42: "Free of the twelve - no 42",
+                51: "paraben",
+                61: "Paraben and Alcohol Free",
+                71: "Soap. Paraben - Petrolatum - Phthalate Free!",
+                81: "Free of Chemicals, Parabens, Sulphates",
+                91: "Paraben Gluten Free Vegan",
+                101: "Paraben - free soap",
+                111: "Paraben, shea and sulfate free",
+            }.get(row, f"number {row}")
             for row in range(n_items)
         ],
         kind=[["abcde"[row % 5]] for row in range(n_items)],
