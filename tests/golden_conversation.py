@@ -225,6 +225,12 @@ I've had enough of the rain, no boots
 shorter ones
 not too long
 under 10 minutes
+I have an hour
+under an hour
+half an hour at most
+an hour and a half
+half an hour to an hour
+an hour ago
 between 10 and 20 minutes
 at most one hour
 20 minutes
@@ -285,6 +291,7 @@ tents and coffee, but without it""",
     ),
     ("fr", 2, "du café, non pardon, du thé\nle café me rend nerveux, enlève-le\nenlève le café"),
     ("es", 2, "café, perdón, té\nel café me pone nervioso, quítalo"),
+    ("zh", None, "不要和第一个类似的\n不要像第一个那样的\n不要跟第二个相似的\n和第一个类似的\n全部撤销"),
     ("zh", 2, "咖啡，不对，茶\n咖啡让我睡不着，去掉它"),  # noqa: RUF001
     (
         "en",
@@ -321,6 +328,8 @@ statt Kaffee, Tee
 nicht nur Tee
 kürzer
 höchstens 10 Minuten
+ich habe eine Stunde
+unter einer halben Stunde
 lieber Tee als Kaffee
 zwischen 20 und 40
 zeig mir was anderes
@@ -346,6 +355,10 @@ du thé au lieu du café
 au lieu du café, du thé
 plus court
 moins de 10 minutes
+j'ai une heure
+moins d'une heure
+plus d'une heure
+une demi-heure au maximum
 montre-moi autre chose
 merci
 on recommence""",
@@ -368,6 +381,8 @@ té en vez de café
 en vez de café, té
 más corto
 menos de 10 minutos
+tengo una hora
+media hora como máximo
 enséñame otra cosa
 gracias""",
     ),
@@ -390,6 +405,8 @@ gracias""",
 谢谢
 短一点
 10分钟以内
+我有一个小时
+半小时以内
 重新开始
 20到40之间""",  # noqa: RUF001 - marks of Chinese
     ),
@@ -407,6 +424,8 @@ TALKS: Final[Sequence[tuple[Language, Sequence[str]]]] = (
     ("en", ["only Aster", "Birch & Co", "both", "undo", "Café Noir", "Café Noir instead"]),
     ("en", ["no coffee", "coffee please", "no", "coffee please", "yes", "tea instead"]),
     ("en", ["no coffee", "coffee please", "hmm", "thanks", "2", "coffee please", "number 1", "1"]),
+    ("en", ["no coffee", "coffee please", "undo", "undo", "no tea", "tea", "never mind", "undo everything", "undo"]),
+    ("fr", ["sans café", "du café", "Annuler", "annuler tout"]),
     ("en", ["between 5 and 6", "I don't like that", "cheaper than 12.50"]),
     ("en", ["tents", "coffee", "coffee"]),
     ("en", ["cheaper", "even cheaper", "much cheaper", "cheaper still"]),
@@ -430,6 +449,7 @@ QUERIES: Final[Sequence[Query]] = (
     Query(prefer=(Wish("kind", ("a",)),)),
     Query(must_not=(Wish("kind", ("b",)),), prefer=(Wish("kind", ("a", "c")), Wish(None, ("twelve",)))),
     Query(must=(Wish("kind", ("c",)),), must_not=(Wish(None, ("twelve",)),)),
+    Query(must=(Wish(None, ("paraben",)),), must_not=(Wish(None, ("parabens",)),)),
     Query(unlike=("item-1", "unknown")),
     Query(similar_to=("item-3",), must=(Wish("kind", ("c",)),)),
 )
@@ -522,9 +542,19 @@ def make_shift() -> Json:
     n_items = sizes.n_items
     items = make_items(
         [
-            {12: "twelve", 22: "Twelve-free, 22", 32: "No twelve or ten", 42: "Free of the twelve - no 42"}.get(
-                row, f"number {row}"
-            )
+            {
+                12: "twelve",
+                22: "Twelve-free, 22",
+                32: "No twelve or ten",
+                42: "Free of the twelve - no 42",
+                51: "paraben",
+                61: "Paraben and Alcohol Free",
+                71: "Soap. Paraben - Petrolatum - Phthalate Free!",
+                81: "Free of Chemicals, Parabens, Sulphates",
+                91: "Paraben Gluten Free Vegan",
+                101: "Paraben - free soap",
+                111: "Paraben, shea and sulfate free",
+            }.get(row, f"number {row}")
             for row in range(n_items)
         ],
         kind=[["abcde"[row % 5]] for row in range(n_items)],

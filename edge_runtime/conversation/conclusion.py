@@ -33,13 +33,14 @@ def conclude(reading: Reading) -> Parsed:
     if reading.compared is not None and said and not (reading.limits or reading.similar or reading.unlike):
         reading.similar.append(reading.compared)
     must, must_not, prefer = _wishes(said)
+    unlike = tuple(dict.fromkeys(reading.unlike))
     query = Query(
         must=must,
         must_not=must_not,
         prefer=prefer,
         limits=_limits(reading.limits),
-        similar_to=tuple(dict.fromkeys(reading.similar)),
-        unlike=tuple(dict.fromkeys(reading.unlike)),
+        similar_to=tuple(item for item in dict.fromkeys(reading.similar) if item not in unlike),
+        unlike=unlike,
         about=reading.item if reading.limits and not reading.similar else None,
         replaces=reading.has("instead"),
     )
@@ -51,6 +52,8 @@ def conclude(reading: Reading) -> Parsed:
     problem = None if intent in ("undo", "reset") else reading.problem
     problem = None if intent in ("more", "surprise") and problem == "no_item" else problem
     problem = None if intent == "why" and problem != "no_item" else problem
+    if problem == "no_value":
+        query = _replaced(query, about=reading.item or reading.context.about)
     is_sentence = intent not in ("filter", "nothing") or _asks(reading)
     unknown = () if intent in ("undo", "reset", "why", "list") else tuple(dict.fromkeys(reading.unknown))
     return Parsed(

@@ -94,7 +94,9 @@ def _limit(reading: Reading, index: int, value: float) -> int:
 
 
 def _minutes(reading: Reading, index: int) -> int | None:
-    """Return the minutes of the unit after a number, as in "10 to 20 minutes", or None."""
+    """Return the minutes of the unit of a number, as in "10 to 20 minutes", or None."""
+    if reading.elements[index].is_cue("minutes"):
+        return 1  # "half an hour" has its own
     for element in reading.elements[index + 1 : index + 4]:
         if element.is_cue("minutes", "hours"):
             return 60 if element.is_cue("hours") else 1

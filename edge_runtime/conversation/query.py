@@ -63,8 +63,8 @@ class Query(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
         similar_to: ids of the items that the list should resemble.
         unlike: ids of the items that it should not resemble.
         variety: share of the list to replace with more diverse items, from 0 to 1; None leaves it as it is.
-        about: id of the item that a ``why`` asks about, or that "cheaper" compares with; None for the best of the list,
-            or all of it.
+        about: id of the item that a ``why`` asks about, that "cheaper" compares with, or that lacks the value that is
+            referred to; None for the best of the list, or all of it.
         replaces: whether new values of a fact replace those said before ("tea instead").
     """
 

@@ -161,7 +161,10 @@ class Reading:
             return
         self.item_used = True
         if self.likes and self.item is not None and self.is_alike:
-            self.similar.append(self.item)  # "the second is nice, show me similar ones"
+            is_refused = self.polarity == "not" and not self.n_named  # of Chinese, which has the "like" at the end
+            (self.unlike if is_refused else self.similar).append(
+                self.item
+            )  # "the second is nice, show me similar ones"
             self.likes = False
         elif self.polarity == "not" and not self.n_named:
             if self.item is None:

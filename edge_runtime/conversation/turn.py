@@ -47,6 +47,8 @@ class Turn:
         parsed = self.hearing.parse(text, self.language, Context(shown, self.memory.about, self.hearing.facts))
         if parsed.problem is not None:
             return self._problem(parsed)
+        if options and parsed.query.intent == "undo":
+            return self._listed(parsed.query, self._say("as_before"))  # the question is dropped, nothing else
         actions = {
             "undo": self._undo, "reset": self._reset, "why": self._why, "nothing": self._nothing, "list": self._list,
         }  # fmt: skip
@@ -181,7 +183,7 @@ class Turn:
     def _problem(self, parsed: Parsed) -> Answer:
         name = self.sayings.field(parsed.of_problem)
         if parsed.problem == "no_value":
-            item_id = self.memory.about or ""
+            item_id = parsed.query.about or ""
             return self._listed(
                 parsed.query, self._say("no_value", item=short_title(self.hearing.title(item_id)), field=name), parsed
             )

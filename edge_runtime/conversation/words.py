@@ -49,7 +49,8 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         related: phrase to catalogue words that suit it, which are preferred and not required.
         answers: sentences of answers, with slots.
         chips: texts of chips, with slots.
-        lengths: cues of a catalogue that knows how long things are; ``name`` is what that fact is called.
+        lengths: cues of a catalogue that knows how long things are; ``name`` is what that fact is called, and a number
+            of minutes has the phrases that mean it, such as "half an hour".
         replies: replies to a question.
     """
 
@@ -166,9 +167,12 @@ def phrases(language: Language, *, has_lengths: bool = False) -> Phrases:
     lengths = spoken.lengths if has_lengths else {}
     for name, listed in [*spoken.cues.items(), ("skip", spoken.skip), *lengths.items()]:
         for text in listed:
-            names.setdefault(texts_of(text), set()).add(name)
+            names.setdefault(texts_of(text), set()).add("minutes" if name.isdecimal() else name)
     positions = {texts_of(text): int(key) for key, listed in spoken.positions.items() for text in listed}
-    numbers = {texts_of(text): float(key) for key, listed in spoken.numbers.items() for text in listed}
+    times = {key: listed for key, listed in lengths.items() if key.isdecimal()}
+    numbers = {
+        texts_of(text): float(key) for key, listed in [*spoken.numbers.items(), *times.items()] for text in listed
+    }
     decades = {texts_of(text): int(key) for key, listed in spoken.decades.items() for text in listed}
     fields = {texts_of(text): key for key, listed in spoken.fields.items() for text in listed}
     cues = {

@@ -6,8 +6,15 @@ from typing import Final
 
 from edge_runtime.search.words import stem, words_of
 
-_END: Final = re.compile(" [-\u2013\u2014] |[.!?;:()|~\u2605]")
-"""Marks across which no word denies another, as in "green tea - free brush"."""
+_DENIED: Final = ("paraben", "phthalat", "sulfat", "sulphat")
+"""Stems of what no title boasts of, so that a list with a denial denies them: "Paraben and Alcohol Free"."""
+_LISTED: Final = frozenset({
+    *_DENIED, "alcohol", "and", "chemical", "cruelty", "dye", "formaldehyd", "fragranc", "gluten", "oil", "perfum",
+    "petrolatum", "silicon", "sls", "toluen",
+})  # fmt: skip
+"""Stems of words that stand beside them in such a list; beside others a list says little: "coconut, gluten free"."""
+_END: Final = re.compile(f" [-\u2013\u2014] (?!{'|'.join((*_DENIED, 'petrolatum'))})|[.!?;:()|~\u2605]", re.IGNORECASE)
+"""Marks across which no word denies another, as in "green tea - free brush"; a list may have dashes."""
 _AFTER: Final = frozenset({"free", "frei"})
 _BEFORE: Final = frozenset({"no", "non", "without", "zero", "ohne", "kein", "keine", "sans", "sin"})
 _BEFORE_OF: Final = frozenset({"free of", "free from", "frei von", "libre de"})
@@ -35,6 +42,9 @@ def lacks(title: str, stems: Sequence[str]) -> bool:
 
 
 def _is_denied(words: Sequence[str], start: int, end: int) -> bool:
+    listed = _LISTED if stem(words[start]) in _DENIED else frozenset()
+    while end < len(words) and stem(words[end]) in listed:
+        end += 1
     if end < len(words) and words[end] in _AFTER:
         return True
     while start > 0:
@@ -44,7 +54,10 @@ def _is_denied(words: Sequence[str], start: int, end: int) -> bool:
             return True
         if before[0] in _OF_CHINESE or last_two[0] == _NOT_WITH:
             return True
-        if before not in _BETWEEN and before not in _OR:
+        if before in _OR:
+            start -= 2  # "no parabens or oils"
+        elif before in _BETWEEN or stem(before) in listed:
+            start -= 1
+        else:
             return False
-        start -= 1 + (before in _OR)  # "no parabens or oils"
     return False

@@ -25,7 +25,7 @@ const REASONS = /^(phrases|reasons|rolldown-runtime)-/;
  * English 10 kB, a sixth of them everyday words, by which chat is not taken for wishes. Joined they would be a quarter of a
  * kilobyte less, which is not worth a second form of them.
  */
-const CONVERSATION_BUDGET_BYTES = 33_200;
+const CONVERSATION_BUDGET_BYTES = 33_600;
 const CONVERSATION = /^(conversation|words)-/;
 /** For the scripts that write the list as one text, which come with the language model. */
 const LIST_TEXT_BUDGET_BYTES = 4_500;

@@ -4,6 +4,7 @@ import pytest
 
 from edge_runtime.conversation.outcome import Answer
 from edge_runtime.conversation.talk import Conversation
+from edge_runtime.conversation.words import Language
 from tests.golden_conversation import Shop
 
 SHOP = Shop()
@@ -12,11 +13,14 @@ SHOP = Shop()
 class Talk:
     """One conversation about the shop."""
 
-    def __init__(self) -> None:
+    def __init__(self, language: Language = "en") -> None:
         self._conversation = Conversation()
+        self._language = language
 
     def say(self, text: str) -> Answer:
-        return self._conversation.say(text, "en", SHOP.hearing, SHOP.listed, lambda item_id: f"because of {item_id}")
+        return self._conversation.say(
+            text, self._language, SHOP.hearing, SHOP.listed, lambda item_id: f"because of {item_id}"
+        )
 
 
 def texts(answer: Answer) -> list[str]:
@@ -49,6 +53,47 @@ def test_a_reading_that_is_declined_changes_nothing(reply: str) -> None:
     assert answer.text == "All right, nothing changes."
     assert answer.chips == ()
     assert talk.say("undo").text == "There is nothing to take back."
+
+
+@pytest.mark.parametrize(
+    ("language", "texts_before", "undo", "answer"),
+    [
+        ("en", ["no coffee", "coffee please"], "undo", "All right, nothing changes."),
+        ("en", ["no coffee", "coffee please"], "never mind", "All right, nothing changes."),
+        ("de", ["ohne Kaffee", "Kaffee"], "abbrechen", "Gut, alles bleibt, wie es ist."),
+        ("fr", ["sans café", "du café"], "Annuler", "D’accord, rien ne change."),  # noqa: RUF001
+        ("es", ["sin café", "café"], "cancelar", "Vale, no cambia nada."),
+        ("zh", ["不要咖啡", "咖啡"], "取消", "好的，不做改变。"),  # noqa: RUF001
+    ],
+)
+def test_undo_drops_an_open_question_and_keeps_what_was_said_before(
+    language: Language, texts_before: list[str], undo: str, answer: str
+) -> None:
+    talk = Talk(language)
+    before, asked = map(talk.say, texts_before)
+    dropped = talk.say(undo)
+
+    assert asked.question is not None
+    assert (dropped.text, dropped.question, dropped.chips) == (answer, None, before.chips)
+    assert talk.say(undo).chips == ()
+
+
+@pytest.mark.parametrize("text", ["undo everything", "take everything back"])
+def test_undo_everything_takes_back_all_sentences(text: str) -> None:
+    talk = Talk()
+    talk.say("no coffee")
+    talk.say("tents")
+
+    assert talk.say(text).chips == ()
+    assert len(talk.say("undo").chips) == 2
+
+
+def test_an_item_without_the_value_that_is_referred_to_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SHOP.hearing, "facts", lambda item_id: {})
+
+    answer = Talk().say("same brand as number 2")
+
+    assert answer.text == "I don't know the brand of “Birch & Co Drift Ground Coffee”."
 
 
 def test_another_sentence_instead_of_a_reply_drops_the_question() -> None:

@@ -20,6 +20,7 @@ de  das ist ganz schön teuer               price<
 de  um die 50 Euro                         price=40..60
 de  Kommando zurück                        !undo
 de  lieber doch nicht                      !undo
+de  alles rückgängig machen                !reset
 de  lass dir was einfallen                 !surprise
 fr  une tente ou du thé                    +Tents/Tea
 fr  encore du thé                          +Tea
@@ -27,11 +28,13 @@ fr  c'est cher                             price<
 fr  j'en ai marre du café                  -Coffee
 fr  un truc dans le genre du troisième     ~3
 fr  laisse tomber                          !undo
+fr  annule tout                            !reset
 fr  tu as autre chose ?                    !more
 es  es un poco caro                        price<
 es  no quiero gastar tanto                 price<
 es  algo así como el tercero               ~3
 es  me he equivocado                       !undo
+es  deshazlo todo                          !reset
 es  elige tú                               !surprise
 es  quiero té                              +Tea
 zh  帐篷和靴子                             +Tents/Boots
@@ -39,6 +42,7 @@ zh  能不能推荐帐篷                         +Tents
 zh  好贵啊                                 price<
 zh  和第三个差不多的                       ~3
 zh  还是算了                               !undo
+zh  全部撤销                               !reset
 zh  你来选                                 !surprise
 """
 
@@ -66,6 +70,13 @@ def test_an_everyday_request_does_what_it_means(line: str) -> None:
     screen = Screen(SHOWN, SHOP.hearing.facts, lambda item_id: SHOP.items.title[SHOP.row_of[item_id]])
 
     assert verdict(parsed, Sentence("shop", language, None, text.strip(), meaning), screen) == "right", parsed
+
+
+@pytest.mark.parametrize(
+    ("text", "position"), [("不要和第一个类似的", 1), ("不要像第一个那样的", 1), ("不要跟第二个相似的", 2)]
+)
+def test_a_chinese_refusal_of_what_resembles_an_item_holds_to_its_end(text: str, position: int) -> None:
+    assert SHOP.hearing.parse(text, "zh", _context()).query == Query(unlike=(SHOWN[position - 1],))
 
 
 @pytest.mark.parametrize("line", SMALL_TALK.strip().splitlines())

@@ -101,7 +101,14 @@ def test_a_catalogue_without_facts_or_words_can_be_searched() -> None:
         ("Savon sans paraben", True),
         ("Jabón sin parabenos, no paraben", True),
         ("Seife ohne Paraben", True),
-        ("Soap, no SLS, paraben", False),
+        ("Paraben and Alcohol Free soap", True),
+        ("Soap. Paraben - Petrolatum - Phthalate Free!", True),
+        ("Soap - Free of Chemicals, Parabens, Sulphates", True),
+        ("Soap, Paraben Gluten Free Vegan", True),
+        ("Soap, no SLS, parabens", True),
+        ("Soap, no more SLS, paraben", False),
+        ("Paraben soap - phthalate free", False),
+        ("Paraben, shea and sulfate free", False),
         ("No more soap with paraben", False),
         ("Paraben - free soap", False),
         ("Free soap with paraben", False),
@@ -114,6 +121,22 @@ def test_a_title_is_free_of_what_it_names_only_to_deny_it(title: str, *, is_free
     finder = Finder(Items(["a"], [title], {}), np.zeros(1, dtype=np.uint8))
 
     assert finder.free_of("parabens").tolist() == [is_free]
+
+
+@pytest.mark.parametrize(
+    ("title", "word"),
+    [
+        ("Coconut, Gluten Free", "coconut"),
+        ("Coconut and Paraben Free", "coconut"),
+        ("No Sulfates, Coconut", "coconut"),
+        ("Rose Oil, Paraben Free", "oil"),
+        ("Silicone Brush, BPA free", "silicone"),
+    ],
+)
+def test_a_list_with_a_denial_does_not_deny_what_a_title_may_boast_of(title: str, word: str) -> None:
+    finder = Finder(Items(["a"], [title], {}), np.zeros(1, dtype=np.uint8))
+
+    assert finder.free_of(word).tolist() == [False]
 
 
 @pytest.mark.parametrize(("title", "is_free"), [("无硅油洗发水", True), ("不含硅油", True), ("硅油洗发水", False)])

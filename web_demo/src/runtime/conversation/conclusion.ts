@@ -44,7 +44,7 @@ export function conclusionOf(reading: Reading): Parsed {
     queryOf({
       ...wishesOf(said),
       limits: limitsOf(limits),
-      similarTo: [...new Set(similar)],
+      similarTo: [...new Set(similar)].filter((itemId) => !unlike.includes(itemId)),
       unlike: [...new Set(unlike)],
       about: limits.length > 0 && similar.length === 0 ? item : null,
       replaces: reading.has("instead"),
@@ -52,14 +52,16 @@ export function conclusionOf(reading: Reading): Parsed {
   );
   const contrary = meant.intent === "filter" ? contradictions(meant, reading.said) : [];
   const readings = contrary.length > 0 ? contrary : refusedOrWanted(meant, reading.unclear);
-  const query = readings.length > 0 ? queryOf({ intent: "nothing" }) : meant;
-  const { intent } = query;
+  const understood = readings.length > 0 ? queryOf({ intent: "nothing" }) : meant;
+  const { intent } = understood;
+  const problem = problemOf(reading, intent);
+  const query = problem === "no_value" ? { ...understood, about: item ?? reading.context.about } : understood;
   const isOther = intent !== "filter" && intent !== "nothing";
   const isHeard = ["undo", "reset", "why", "list"].includes(intent);
   return {
     query,
     notUnderstood: isHeard ? [] : [...new Set(reading.unknown)],
-    problem: problemOf(reading, intent),
+    problem,
     ofProblem,
     excludes,
     isSentence: isOther || asks(reading),

@@ -93,7 +93,7 @@ function years(reading: Reading, first: number, last: number): number {
 
 /** Read a number with what limits it, before or after: "under 30", "30 or less", "20 to 40". */
 function limitAt(reading: Reading, index: number, written: number): number {
-  const minutes = minutesAfter(reading, index);
+  const minutes = minutesAt(reading, index);
   const value = written * (minutes ?? 1);
   if (minutes !== null) reading.ofField = reading.length;
   let used = 1 + nCues(reading, index + 1, ...UNITS);
@@ -117,8 +117,9 @@ function limitAt(reading: Reading, index: number, written: number): number {
   return used;
 }
 
-/** The minutes of the unit after a number, as in "10 to 20 minutes". */
-function minutesAfter({ elements }: Reading, index: number): number | null {
+/** The minutes of the unit of a number, as in "10 to 20 minutes"; "half an hour" has its own. */
+function minutesAt({ elements }: Reading, index: number): number | null {
+  if (at(elements, index).isCue("minutes")) return 1;
   for (const element of elements.slice(index + 1, index + 4)) {
     if (element.isCue("minutes", "hours")) return element.isCue("hours") ? 60 : 1;
     if (element.gap > 0 || !(element.isCue("to") || element.number !== null)) return null;

@@ -44,7 +44,10 @@ export interface Query {
   readonly unlike: readonly string[];
   /** Share of the list to replace with more diverse items, from 0 to 1; null leaves it as it is. */
   readonly variety: number | null;
-  /** Id of the item that a `why` asks about, or that "cheaper" compares with; null for the best of the list, or all of it. */
+  /**
+   * Id of the item that a `why` asks about, that "cheaper" compares with, or that lacks the value that is referred to; null
+   * for the best of the list, or all of it.
+   */
   readonly about: string | null;
   /** Whether new values of a fact replace those said before ("tea instead"). */
   readonly replaces: boolean;

@@ -149,7 +149,8 @@ export class Reading {
     if (this.itemUsed) return;
     this.itemUsed = true;
     if (this.likes && this.item !== null && this.isAlike) {
-      this.similar.push(this.item); // "the second is nice, show me similar ones"
+      // "The second is nice, show me similar ones", or refused, of Chinese, which has the "like" at the end.
+      (this.isNegated ? this.unlike : this.similar).push(this.item);
       this.likes = false;
     } else if (this.polarity === "not" && this.nNamed === 0) {
       if (this.item === null) this.problem = "no_item";

@@ -49,7 +49,8 @@ export class Turn<Item> {
     if (parsed.problem !== null) return this.problem(parsed);
     switch (parsed.query.intent) {
       case "undo":
-        return this.undo(parsed);
+        // With a question, that is dropped and nothing else.
+        return options.length > 0 ? this.listed(parsed.query, this.say("as_before")) : this.undo(parsed);
       case "reset":
         return this.reset(parsed);
       case "why":
@@ -194,7 +195,7 @@ export class Turn<Item> {
     const { query, problem, ofProblem } = parsed;
     const field = this.sayings.field(ofProblem);
     if (problem === "no_value") {
-      const item = shortTitle(this.hearing.title(this.memory.about ?? ""));
+      const item = shortTitle(this.hearing.title(query.about ?? ""));
       return this.listed(query, this.say("no_value", { item, field }), parsed);
     }
     const isWhich = problem === "which";

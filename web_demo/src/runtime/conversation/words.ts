@@ -107,9 +107,11 @@ export function withLengths({ language, words }: Phrases): Phrases {
 function phrasesFrom(words: Words, language: string, lengths: Lists = {}): Phrases {
   const names = new Map<string, Set<string>>();
   for (const [name, listed] of [words.cues, { skip: words.skip }, lengths].flatMap(Object.entries<readonly string[]>)) {
-    for (const text of listed.map(textsOf)) names.set(text, (names.get(text) ?? new Set()).add(name));
+    const cue = isNumber(name) ? "minutes" : name;
+    for (const text of listed.map(textsOf)) names.set(text, (names.get(text) ?? new Set()).add(cue));
   }
-  const [positions, numbers, decades] = [words.positions, words.numbers, words.decades].map(
+  const times = Object.fromEntries(Object.entries(lengths).filter(([name]) => isNumber(name)));
+  const [positions, numbers, minutes, decades] = [words.positions, words.numbers, times, words.decades].map(
     (lists) => new Map([...byText(lists)].map(([text, key]) => [text, Number(key)])),
   );
   const fields = byText(words.fields);
@@ -119,7 +121,7 @@ function phrasesFrom(words: Words, language: string, lengths: Lists = {}): Phras
     cues.set(text, {
       names: names.get(text) ?? new Set(),
       position: positions?.get(text) ?? null,
-      number: numbers?.get(text) ?? null,
+      number: numbers?.get(text) ?? minutes?.get(text) ?? null,
       decade: decades?.get(text) ?? null,
       field: fields.get(text) ?? null,
     });
@@ -142,6 +144,11 @@ function phrasesFrom(words: Words, language: string, lengths: Lists = {}): Phras
     ordinary: wordsIn(words.ordinary),
     corrections: correctionsOf(words),
   };
+}
+
+/** Whether the name of a list is a number of minutes, such as that of "half an hour". */
+function isNumber(name: string): boolean {
+  return Number(name) > 0;
 }
 
 function correctionsOf(words: Words): Map<string, Correction> {

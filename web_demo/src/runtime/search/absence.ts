@@ -6,8 +6,15 @@
 import { at } from "../at";
 import { stem, wordsOf } from "./words";
 
-/** Marks across which no word denies another, as in "green tea - free brush". */
-const END = / [-–—] |[.!?;:()|~★]/u;
+/** Stems of what no title boasts of, so that a list with a denial denies them: "Paraben and Alcohol Free". */
+const DENIED = ["paraben", "phthalat", "sulfat", "sulphat"];
+/** Stems of words that stand beside them in such a list; beside others a list says little: "coconut, gluten free". */
+const LISTED = new Set([
+  ...DENIED,
+  ..."alcohol and chemical cruelty dye formaldehyd fragranc gluten oil perfum petrolatum silicon sls toluen".split(" "),
+]);
+/** Marks across which no word denies another, as in "green tea - free brush"; a list may have dashes. */
+const END = / [-–—] (?!paraben|phthalat|sulfat|sulphat|petrolatum)|[.!?;:()|~★]/iu;
 const AFTER = ["free", "frei"];
 const BEFORE = ["no", "non", "without", "zero", "ohne", "kein", "keine", "sans", "sin"];
 const BEFORE_OF = ["free of", "free from", "frei von", "libre de"];
@@ -36,7 +43,11 @@ export function lacks(title: string, stems: readonly string[]): boolean {
 }
 
 function isDenied(words: readonly string[], start: number, end: number): boolean {
-  if (AFTER.includes(words[end] ?? "")) return true;
+  const isList = DENIED.includes(stem(at(words, start)));
+  const isListed = (word = "") => isList && LISTED.has(stem(word));
+  let after = end;
+  while (isListed(words[after])) after++;
+  if (AFTER.includes(words[after] ?? "")) return true;
   let index = start;
   while (index > 0) {
     const before = at(words, index - 1);
@@ -44,7 +55,7 @@ function isDenied(words: readonly string[], start: number, end: number): boolean
     if (BEFORE.includes(before) || BEFORE_OF.includes(lastTwo.join(" "))) return true;
     if (OF_CHINESE.includes(before.charAt(0)) || lastTwo[0] === NOT_WITH) return true;
     const isOr = OR.includes(before);
-    if (!isOr && !BETWEEN.includes(before)) return false;
+    if (!isOr && !BETWEEN.includes(before) && !isListed(before)) return false;
     index -= isOr ? 2 : 1; // "no parabens or oils"
   }
   return false;
