@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 def _field(tab: ShopPage) -> Locator:
     return tab.page.get_by_role(
-        "textbox", name=re.compile("Say what you want, or do not want|Was soll es sein, was nicht")
+        "textbox", name=re.compile("Say what you want, or do not want|Was möchtest du, was nicht")
     )
 
 
